@@ -1,0 +1,63 @@
+"""The `distillnerf` command."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from distillnerf_core.errors import DistillNerfError
+
+COMMANDS = {
+    "simulate": "Makes simulated streets with exact ground truth, as a data set or a rosbag2 file.",
+    "train": "Trains the predictor; resumes where a killed run stopped.",
+    "evaluate": "Measures a checkpoint on held-out scenes and prints a table with baselines.",
+    "fit": "Optimises the predictor on given real frames alone.",
+    "predict": "Runs the perception pipeline on a bag, without ROS.",
+    "bag": "Inspects and writes bags.",
+}
+
+
+class LazyGroup(TyperGroup):
+    """A command group that imports a command's module only when it runs, so that help is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the command names in a fixed order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Returns the command, imported from the module of the same name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module: Any = import_module(f"distillnerf_core.cli.{cmd_name}")
+        command = typer.main.get_command(module.app)
+        command.name, command.help = cmd_name, COMMANDS[cmd_name]
+        return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    help="Open-vocabulary 3D perception from surround cameras.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Open-vocabulary 3D perception from surround cameras."""
+
+
+def main() -> None:
+    """Runs the command line; errors a user can act on end with one clear line and status 2."""
+    try:
+        app()
+    except DistillNerfError as err:
+        print(f"distillnerf: error: {err}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

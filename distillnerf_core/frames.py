@@ -1,0 +1,86 @@
+"""The frame types that all sources of data share."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+from distillnerf_core.geometry.cameras import CameraRig
+from distillnerf_core.geometry.grids import VoxelGrid
+
+
+@dataclass(frozen=True)
+class MultiViewFrame:
+    """One glance of all cameras.
+
+    Attributes:
+        stamp_ns: Reference time; the ego frame is the body frame at this time.
+        rig: Calibration at the image resolution. Each extrinsic takes a point from the camera at its own
+            stamp to the body frame at `stamp_ns`.
+        images: RGB in [0, 1]; zeros where a camera is missing.
+        camera_mask: True where an image is present.
+        camera_stamps_ns: Exposure time of each image, 0 where missing.
+        motion_compensated: False where a static extrinsic replaced the motion between the exposures.
+    """
+
+    stamp_ns: int
+    rig: CameraRig
+    images: Float[Tensor, "cameras 3 height width"]
+    camera_mask: Bool[Tensor, " cameras"]
+    camera_stamps_ns: tuple[int, ...]
+    motion_compensated: bool = True
+
+    def to(self, device: torch.device | str) -> "MultiViewFrame":
+        """Returns the frame with its tensors on a device."""
+        return replace(
+            self, rig=self.rig.to(device), images=self.images.to(device), camera_mask=self.camera_mask.to(device)
+        )
+
+    def visible(self) -> "MultiViewFrame":
+        """Returns the frame reduced to the cameras that are present."""
+        if bool(self.camera_mask.all()):
+            return self
+        keep = [int(index) for index in self.camera_mask.nonzero()[:, 0]]
+        return replace(
+            self,
+            rig=self.rig.select(keep),
+            images=self.images[keep],
+            camera_mask=self.camera_mask[keep],
+            camera_stamps_ns=tuple(self.camera_stamps_ns[index] for index in keep),
+        )
+
+
+@dataclass(frozen=True)
+class SupervisedFrame:
+    """A glance with ground truth.
+
+    Attributes:
+        frame: The images and their calibration.
+        ray_distance_m: Distance along each pixel's unit ray, +inf for sky, NaN where unknown.
+        labels: Class of each pixel: 0..16 as in Occ3D, 17 sky, 255 unknown.
+        occupancy: Class of each voxel: 0..16, 17 free, 255 unknown.
+        visible: True where a camera ray passes or ends in the voxel.
+        grid: Placement of the voxels in the ego frame.
+        instances: Object number of each pixel, 0 for background; None where unknown.
+    """
+
+    frame: MultiViewFrame
+    ray_distance_m: Float[Tensor, "cameras height width"]
+    labels: UInt8[Tensor, "cameras height width"]
+    occupancy: UInt8[Tensor, "x y z"]
+    visible: Bool[Tensor, "x y z"]
+    grid: VoxelGrid
+    instances: Int[Tensor, "cameras height width"] | None = None
+
+    def to(self, device: torch.device | str) -> "SupervisedFrame":
+        """Returns the frame with its tensors on a device."""
+        return replace(
+            self,
+            frame=self.frame.to(device),
+            ray_distance_m=self.ray_distance_m.to(device),
+            labels=self.labels.to(device),
+            occupancy=self.occupancy.to(device),
+            visible=self.visible.to(device),
+            instances=None if self.instances is None else self.instances.to(device),
+        )

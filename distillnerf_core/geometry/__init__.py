@@ -1,0 +1,1 @@
+"""Cameras, rays, rigid transforms, metric grids and contracted space."""

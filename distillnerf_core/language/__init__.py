@@ -1,0 +1,1 @@
+"""Text encoders, class prompts, feature compression and scoring of queries."""
