@@ -1,0 +1,1 @@
+"""Sparse voxels: Morton order, pooling, neighbour tables and sparse convolutions."""
