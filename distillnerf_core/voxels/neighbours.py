@@ -1,4 +1,6 @@
-"""Tables of the inputs that each output of a 3x3x3 sparse convolution reads (reference network, section 1.11)."""
+"""Tables of the inputs of each output of a 3x3x3 sparse convolution (reference network, section 1.11)."""
+
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Int32, Int64
@@ -8,59 +10,95 @@ from distillnerf_core.voxels.offsets import KERNEL_SIZE, kernel_offsets
 from distillnerf_core.voxels.structure import TwoLevelStructure, local_slot
 
 
-def fine_neighbours(structure: TwoLevelStructure) -> Int32[Tensor, "fine_voxels 27"]:
+@dataclass(frozen=True)
+class NeighbourTable:
+    """Which input voxel each output voxel of a convolution reads at each of the 27 kernel offsets.
+
+    Attributes:
+        indices: Row of the input; `input_count` where there is no voxel.
+        input_count: Number of input voxels.
+        submanifold: Inputs and outputs are the same voxels: j at offset k of i means i at offset 26 - k of j.
+    """
+
+    indices: Int32[Tensor, "outputs 27"]
+    input_count: int
+    submanifold: bool
+
+    def __len__(self) -> int:
+        """Number of output voxels."""
+        return len(self.indices)
+
+    def to(self, device: torch.device | str) -> "NeighbourTable":
+        """Moves the table.
+
+        Args:
+            device: Where the indices shall live.
+
+        Returns:
+            The same table on that device.
+        """
+        return NeighbourTable(self.indices.to(device), self.input_count, self.submanifold)
+
+
+def fine_neighbours(structure: TwoLevelStructure) -> NeighbourTable:
     """Lists the fine neighbours of every fine voxel.
 
     Args:
         structure: The occupied voxels.
 
     Returns:
-        Fine index of the voxel at each kernel offset; the number of fine voxels where there is none.
+        The table of a convolution from the fine level to itself.
     """
     slots = local_slot(structure.fine_coordinates(), structure.jump)
-    return _fine_table(structure, structure.parent_of_fine, slots)
+    indices = _fine_indices(structure, structure.parent_of_fine, slots)
+    return NeighbourTable(indices, len(structure.fine_keys), submanifold=True)
 
 
-def strided_neighbours(structure: TwoLevelStructure) -> Int32[Tensor, "coarse_voxels 27"]:
+def strided_neighbours(structure: TwoLevelStructure) -> NeighbourTable:
     """Lists the fine voxels at 2^jump p + offset for every coarse voxel p.
 
     Args:
         structure: The occupied voxels.
 
     Returns:
-        Fine index of the voxel at each kernel offset; the number of fine voxels where there is none.
+        The table of a convolution from the fine to the coarse level.
     """
     parents = torch.arange(len(structure.coarse_keys), device=structure.coarse_keys.device)
-    return _fine_table(structure, parents, torch.zeros_like(parents))
+    indices = _fine_indices(structure, parents, torch.zeros_like(parents))
+    return NeighbourTable(indices, len(structure.fine_keys), submanifold=False)
 
 
-def coarse_neighbours(structure: TwoLevelStructure) -> Int32[Tensor, "coarse_voxels 27"]:
+def coarse_neighbours(structure: TwoLevelStructure) -> NeighbourTable:
     """Lists the coarse neighbours of every coarse voxel.
 
     Args:
         structure: The occupied voxels.
 
     Returns:
-        Coarse index of the voxel at each kernel offset; the number of coarse voxels where there is none.
+        The table of a convolution from the coarse level to itself.
     """
-    count = len(structure.coarse_keys)
+    return NeighbourTable(_coarse_indices(structure), len(structure.coarse_keys), submanifold=True)
+
+
+def _coarse_indices(structure: TwoLevelStructure) -> Int32[Tensor, "coarse_voxels 27"]:
     width = structure.coarse_grid.shape[0]
     strides = torch.tensor([width * width, width, 1], device=structure.coarse_keys.device)
-    centres = (structure.coarse_coordinates() + 1) @ strides
-    offsets = kernel_offsets(strides.device) @ strides
+    centres = ((structure.coarse_coordinates() + 1) * strides).sum(1)
+    offsets = (kernel_offsets(strides.device) * strides).sum(1)
     found = structure.coarse_grid.view(-1)[centres[:, None] + offsets]
-    return torch.where(found < 0, count, found)
+    return found.masked_fill_(found < 0, len(structure.coarse_keys))
 
 
-def _fine_table(structure: TwoLevelStructure, parents: Tensor, slots: Tensor) -> Tensor:
-    """Looks up the fine voxels around (parent, slot) through the coarse neighbours of the parent."""
+def _fine_indices(
+    structure: TwoLevelStructure, parents: Int64[Tensor, " outputs"], slots: Int64[Tensor, " outputs"]
+) -> Int32[Tensor, "outputs 27"]:
+    """Looks up the fine voxels around slots of parents through the coarse neighbours of the parents."""
     block_of_neighbour, slot_of_neighbour = _static_tables(structure.jump, parents.device)
-    blocks = coarse_neighbours(structure)
-    found = torch.empty(len(parents), KERNEL_SIZE, dtype=torch.int32, device=parents.device)
-    width = structure.children.shape[1]
     # A missing block has the number of coarse voxels, which is the empty last row of the child table.
-    block_rows = blocks.view(-1)[(parents * KERNEL_SIZE)[:, None] + block_of_neighbour[slots]]
-    torch.take(structure.children, block_rows * width + slot_of_neighbour[slots], out=found)
+    first_child = _coarse_indices(structure).to(torch.int64).mul_(structure.children.shape[1])
+    addresses = block_of_neighbour.index_select(0, slots).add_((parents * KERNEL_SIZE)[:, None])
+    addresses = first_child.view(-1).take(addresses).add_(slot_of_neighbour.index_select(0, slots))
+    found = structure.children.take(addresses)
     return found.masked_fill_(found < 0, len(structure.fine_keys))
 
 

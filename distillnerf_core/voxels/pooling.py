@@ -12,8 +12,8 @@ from distillnerf_core.voxels.segments import segment_mean, weighted_segment_mean
 def quantise(points: Float[Tensor, "points 3"], level: int) -> Int64[Tensor, "points 3"]:
     """Finds the voxels that contain points of the contracted cube.
 
-    q = floor(clamp(2^level (s + 1) / 2, 0, 2^level - 1)), evaluated in the precision of the points (fp32 in the
-    network). Scaling by powers of two is exact, so the voxel at a coarser level is q shifted right.
+    q = floor(clamp(2^level (s + 1) / 2, 0, 2^level - 1)), evaluated in the precision of the points (fp32 in
+    the network). Scaling by powers of two is exact, so the voxel at a coarser level is q shifted right.
 
     Args:
         points: Finite positions s in [-1, 1]; what lies outside is squeezed into the outermost layer.
@@ -23,7 +23,8 @@ def quantise(points: Float[Tensor, "points 3"], level: int) -> Int64[Tensor, "po
         Voxel coordinates.
     """
     resolution = 2**level
-    return ((points + 1) * (resolution / 2)).clamp_(0, resolution - 1).to(torch.int64)
+    scaled = torch.mul(points.detach() + 1, resolution / 2)
+    return scaled.clamp_(0, resolution - 1).to(torch.int64)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def group_points(point_keys: Int64[Tensor, " points"]) -> PointGroups:
     return PointGroups(keys, order, _offsets_from_counts(counts))
 
 
-def pool_mean(groups: PointGroups, features: Float[Tensor, "points channels"]) -> Float[Tensor, "voxels channels"]:
+def pool_mean(
+    groups: PointGroups, features: Float[Tensor, "points channels"]
+) -> Float[Tensor, "voxels channels"]:
     """Averages the features of the points in each voxel; deterministic and differentiable.
 
     Args:
@@ -94,8 +97,8 @@ def pool_weighted_mean(
 ) -> Float[Tensor, "voxels channels"]:
     """Averages weights[i] * features[rows[i]] over the points i of each voxel.
 
-    Equal to ``pool_mean(groups, weights[:, None] * features[rows])`` without ever holding a row for each point: the
-    candidates of one pixel share its feature. The divisor is the number of points, not the sum of weights.
+    Equal to ``pool_mean(groups, weights[:, None] * features[rows])`` without holding a row for each point: the
+    candidates of a pixel share its feature. The divisor is the number of points, not the sum of weights.
 
     Args:
         groups: Which points are in which voxel.

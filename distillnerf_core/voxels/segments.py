@@ -28,7 +28,7 @@ def segment_mean(
     Returns:
         One mean for each segment.
     """
-    result: Tensor = _SegmentMean.apply(features, members, offsets)
+    result: Tensor = _SegmentMean.apply(features, members, offsets)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -51,7 +51,25 @@ def weighted_segment_mean(
     Returns:
         One sum divided by the number of members for each segment.
     """
-    result: Tensor = _WeightedSegmentMean.apply(features, weights, rows, members, offsets)
+    result: Tensor = _WeightedSegmentMean.apply(  # type: ignore[no-untyped-call]
+        features, weights, rows, members, offsets
+    )
+    return result
+
+
+def gather_sorted(
+    table: Float[Tensor, "segments channels"], segments: Int64[Tensor, " members"]
+) -> Float[Tensor, "members channels"]:
+    """Gives every member the row of its segment.
+
+    Args:
+        table: One row for each segment.
+        segments: Segment of every member, ascending.
+
+    Returns:
+        ``table[segments]``; the gradient is a sum over consecutive rows, in a fixed order.
+    """
+    result: Tensor = _GatherSorted.apply(table, segments)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -61,12 +79,31 @@ def _segment_of_member(members: Tensor, offsets: Tensor) -> Tensor:
     return torch.empty_like(members).scatter_(0, members, in_order)
 
 
+def _sorted_offsets(segments: Tensor, segment_count: int) -> Tensor:
+    return torch.searchsorted(segments, torch.arange(segment_count + 1, device=segments.device))
+
+
 def _bag_sums(rows: Tensor, table: Tensor, offsets: Tensor, weights: Tensor | None = None) -> Tensor:
     if rows.numel() == 0:
         return table.new_zeros(len(offsets) - 1, table.shape[1])
     return functional.embedding_bag(
         rows, table, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True
     )
+
+
+class _GatherSorted(Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, segments: Tensor) -> Tensor:
+        ctx.save_for_backward(segments)
+        ctx.segment_count = len(table)
+        return table.index_select(0, segments)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (segments,) = ctx.saved_tensors
+        members = torch.arange(len(segments), device=segments.device)
+        return _bag_sums(members, gradient, _sorted_offsets(segments, ctx.segment_count)), None
 
 
 class _SegmentMean(Function):
@@ -85,7 +122,7 @@ class _SegmentMean(Function):
 
 class _WeightedSegmentMean(Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917 (autograd passes positional arguments only)
         ctx: Any, features: Tensor, weights: Tensor, rows: Tensor, members: Tensor, offsets: Tensor
     ) -> Tensor:
         ctx.save_for_backward(features, weights, rows, members, offsets)
@@ -98,7 +135,9 @@ class _WeightedSegmentMean(Function):
         features, weights, rows, members, offsets = ctx.saved_tensors
         scaled = gradient / offsets.diff()[:, None]
         segments = _segment_of_member(members, offsets)
-        feature_gradient = _row_sums(scaled, segments, weights, rows, len(features)) if ctx.needs_input_grad[0] else None
+        feature_gradient = (
+            _row_sums(scaled, segments, weights, rows, len(features)) if ctx.needs_input_grad[0] else None
+        )
         weight_gradient = _row_products(features, rows, scaled, segments) if ctx.needs_input_grad[1] else None
         return feature_gradient, weight_gradient, None, None, None
 
@@ -106,13 +145,13 @@ class _WeightedSegmentMean(Function):
 def _row_sums(table: Tensor, selection: Tensor, weights: Tensor, rows: Tensor, row_count: int) -> Tensor:
     """Sums weights[i] * table[selection[i]] over all i with rows[i] = r, for each r."""
     sorted_rows, order = torch.sort(rows, stable=True)
-    row_numbers = torch.arange(row_count + 1, device=rows.device)
-    offsets = torch.searchsorted(sorted_rows, row_numbers)
-    return _bag_sums(selection[order], table, offsets, weights[order])
+    return _bag_sums(selection[order], table, _sorted_offsets(sorted_rows, row_count), weights[order])
 
 
 def _row_products(left: Tensor, left_rows: Tensor, right: Tensor, right_rows: Tensor) -> Tensor:
     """Multiplies left[left_rows[i]] and right[right_rows[i]] as scalar products, block by block."""
-    blocks = zip(left_rows.split(_POINTS_PER_BLOCK), right_rows.split(_POINTS_PER_BLOCK), strict=True)
+    blocks = zip(
+        torch.split(left_rows, _POINTS_PER_BLOCK), torch.split(right_rows, _POINTS_PER_BLOCK), strict=True
+    )
     products = [torch.linalg.vecdot(left[first], right[second]) for first, second in blocks]
     return torch.cat(products)

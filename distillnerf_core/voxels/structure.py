@@ -1,4 +1,4 @@
-"""Two-level index of occupied voxels: a dense coarse grid and a table of children (performance, section 1.6)."""
+"""Two-level index of voxels: a dense coarse grid and a table of children (performance, section 1.6)."""
 
 from dataclasses import dataclass
 
@@ -20,8 +20,8 @@ _MAX_COARSE_LEVEL = 9
 class TwoLevelStructure:
     """Finds fine and coarse voxels from integer coordinates with two dependent reads.
 
-    Voxels of both levels are numbered in Morton order, as their features are. Local coordinates (x, y, z) of a fine
-    voxel within its parent give the slot (x s + y) s + z of the child table, s = 2^(fine_level - coarse_level).
+    Voxels of both levels are numbered in Morton order, as their features are. A fine voxel with coordinates
+    (x, y, z) within its parent has slot (x s + y) s + z of the child table, s = 2^(fine level - coarse level).
 
     Attributes:
         fine_level: Level of the fine voxels.
@@ -60,7 +60,7 @@ class TwoLevelStructure:
         """Finds the voxels of both levels that contain cells of the fine grid.
 
         Args:
-            fine_coordinates: Cells at the fine level; any integer is valid, what is outside the cube is a miss.
+            fine_coordinates: Cells at the fine level; any integers, what is outside the cube is a miss.
 
         Returns:
             Fine index and coarse index of every query, -1 where there is no such voxel.
@@ -96,10 +96,14 @@ class TwoLevelStructure:
             The same structure on that device.
         """
         tensors = (self.fine_keys, self.coarse_keys, self.parent_of_fine, self.coarse_grid, self.children)
-        return TwoLevelStructure(self.fine_level, self.coarse_level, *(tensor.to(device) for tensor in tensors))
+        return TwoLevelStructure(
+            self.fine_level, self.coarse_level, *(tensor.to(device) for tensor in tensors)
+        )
 
 
-def build_structure(fine_keys: Int64[Tensor, " fine_voxels"], fine_level: int, coarse_level: int) -> TwoLevelStructure:
+def build_structure(
+    fine_keys: Int64[Tensor, " fine_voxels"], fine_level: int, coarse_level: int
+) -> TwoLevelStructure:
     """Builds the index of a set of fine voxels and of their ancestors.
 
     Args:
@@ -120,7 +124,13 @@ def build_structure(fine_keys: Int64[Tensor, " fine_voxels"], fine_level: int, c
     children = fine_keys.new_full((len(coarse_keys) + 1, 8**jump), MISSING, dtype=torch.int32)
     children.view(-1)[parent_of_fine * 8**jump + slots] = _numbers(fine_keys)
     return TwoLevelStructure(
-        fine_level, coarse_level, fine_keys, coarse_keys, parent_of_fine, _dense_grid(coarse_keys, coarse_level), children
+        fine_level,
+        coarse_level,
+        fine_keys,
+        coarse_keys,
+        parent_of_fine,
+        _dense_grid(coarse_keys, coarse_level),
+        children,
     )
 
 
@@ -134,7 +144,7 @@ def local_slot(coordinates: Int[Tensor, "voxels 3"], jump: int) -> Int[Tensor, "
     Returns:
         (x s + y) s + z with s = 2^jump and the coordinates relative to the ancestor.
     """
-    x, y, z = (coordinates & (2**jump - 1)).unbind(1)
+    x, y, z = (coordinates & ((1 << jump) - 1)).unbind(1)
     return (((x << jump) | y) << jump) | z
 
 
