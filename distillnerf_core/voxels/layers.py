@@ -64,4 +64,5 @@ class FineRefinement(nn.Module):
             One row for each fine voxel.
         """
         from_parent = gather_sorted(self.context(coarse), tables.parent_of_fine)
-        return self.head(fine, tables.fine) + from_parent
+        correction: Tensor = self.head(fine, tables.fine)
+        return correction + from_parent

@@ -93,12 +93,18 @@ def _fine_indices(
     structure: TwoLevelStructure, parents: Int64[Tensor, " outputs"], slots: Int64[Tensor, " outputs"]
 ) -> Int32[Tensor, "outputs 27"]:
     """Looks up the fine voxels around slots of parents through the coarse neighbours of the parents."""
-    block_of_neighbour, slot_of_neighbour = _static_tables(structure.jump, parents.device)
+    slot_count = structure.children.shape[1]
+    # 32-bit addresses halve the traffic of what is bound by memory.
+    dtype = torch.int32 if structure.children.numel() < 2**31 else torch.int64
+    blocks, slots_of_neighbours = (
+        table.to(dtype) for table in _static_tables(structure.jump, parents.device)
+    )
     # A missing block has the number of coarse voxels, which is the empty last row of the child table.
-    first_child = _coarse_indices(structure).to(torch.int64).mul_(structure.children.shape[1])
-    addresses = block_of_neighbour.index_select(0, slots).add_((parents * KERNEL_SIZE)[:, None])
-    addresses = first_child.view(-1).take(addresses).add_(slot_of_neighbour.index_select(0, slots))
-    found = structure.children.take(addresses)
+    first_child = (_coarse_indices(structure).to(dtype) * slot_count).view(-1)
+    adjacent = blocks.index_select(0, slots).add_((parents.to(dtype) * KERNEL_SIZE)[:, None])
+    addresses = first_child.index_select(0, adjacent.view(-1))
+    addresses.add_(slots_of_neighbours.index_select(0, slots).view(-1))
+    found = structure.children.view(-1).index_select(0, addresses).view(-1, KERNEL_SIZE)
     return found.masked_fill_(found < 0, len(structure.fine_keys))
 
 

@@ -97,8 +97,8 @@ def pool_weighted_mean(
 ) -> Float[Tensor, "voxels channels"]:
     """Averages weights[i] * features[rows[i]] over the points i of each voxel.
 
-    Equal to ``pool_mean(groups, weights[:, None] * features[rows])`` without holding a row for each point: the
-    candidates of a pixel share its feature. The divisor is the number of points, not the sum of weights.
+    Equal to ``pool_mean(groups, weights[:, None] * features[rows])`` without holding a row for each point:
+    the candidates of a pixel share its feature. It divides by the number of points, not the sum of weights.
 
     Args:
         groups: Which points are in which voxel.

@@ -9,7 +9,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-_POINTS_PER_BLOCK = 1 << 15
+_POINTS_PER_BLOCK = 1 << 13
 """Rows that the gradient of the weights gathers at once: small enough to stay in the cache."""
 
 
@@ -150,8 +150,9 @@ def _row_sums(table: Tensor, selection: Tensor, weights: Tensor, rows: Tensor, r
 
 def _row_products(left: Tensor, left_rows: Tensor, right: Tensor, right_rows: Tensor) -> Tensor:
     """Multiplies left[left_rows[i]] and right[right_rows[i]] as scalar products, block by block."""
-    blocks = zip(
-        torch.split(left_rows, _POINTS_PER_BLOCK), torch.split(right_rows, _POINTS_PER_BLOCK), strict=True
-    )
-    products = [torch.linalg.vecdot(left[first], right[second]) for first, second in blocks]
-    return torch.cat(products)
+    products = left.new_empty(len(left_rows))
+    for begin in range(0, len(products), _POINTS_PER_BLOCK):
+        block = slice(begin, begin + _POINTS_PER_BLOCK)
+        terms = left.index_select(0, left_rows[block]).mul_(right.index_select(0, right_rows[block]))
+        torch.sum(terms, dim=1, out=products[block])
+    return products

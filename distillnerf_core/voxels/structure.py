@@ -21,7 +21,7 @@ class TwoLevelStructure:
     """Finds fine and coarse voxels from integer coordinates with two dependent reads.
 
     Voxels of both levels are numbered in Morton order, as their features are. A fine voxel with coordinates
-    (x, y, z) within its parent has slot (x s + y) s + z of the child table, s = 2^(fine level - coarse level).
+    (x, y, z) within its parent has slot (x s + y) s + z of the child table, s = 2^jump.
 
     Attributes:
         fine_level: Level of the fine voxels.
@@ -65,26 +65,34 @@ class TwoLevelStructure:
         Returns:
             Fine index and coarse index of every query, -1 where there is no such voxel.
         """
-        coarse = self.lookup_coarse(fine_coordinates >> self.jump)
-        fine = torch.full_like(coarse, MISSING)
+        cells = self._bounded(fine_coordinates, self.fine_level)
+        coarse = self._coarse_at(cells >> self.jump)
         hits = (coarse >= 0).nonzero().squeeze(1)
-        slots = local_slot(fine_coordinates[hits], self.jump)
-        fine[hits] = self.children.view(-1)[coarse[hits] * self.children.shape[1] + slots].to(torch.int64)
-        return fine, coarse
+        slots = local_slot(cells.index_select(0, hits), self.jump)
+        addresses = coarse.index_select(0, hits) * self.children.shape[1] + slots
+        found = self.children.view(-1).index_select(0, addresses).to(torch.int64)
+        return torch.full_like(coarse, MISSING).index_copy_(0, hits, found), coarse
 
     def lookup_coarse(self, coarse_coordinates: Int[Tensor, "queries 3"]) -> Int64[Tensor, " queries"]:
         """Finds coarse voxels.
 
         Args:
-            coarse_coordinates: Cells at the coarse level; any integer is valid.
+            coarse_coordinates: Cells at the coarse level; any integers, what is outside the cube is a miss.
 
         Returns:
             Coarse index of every query, -1 where there is no such voxel.
         """
+        return self._coarse_at(self._bounded(coarse_coordinates, self.coarse_level))
+
+    @staticmethod
+    def _bounded(coordinates: Tensor, level: int) -> Tensor:
+        """Pulls cells outside the cube next to it, so that 32 bits hold them."""
+        return coordinates.clamp(-1, 1 << level).to(torch.int32)
+
+    def _coarse_at(self, cells: Tensor) -> Tensor:
         width = self.coarse_grid.shape[0]
-        # Whatever is outside the cube lands in the border, which is empty.
-        x, y, z = (coarse_coordinates.clamp(-1, width - 2) + 1).unbind(1)
-        return self.coarse_grid.view(-1)[(x * width + y) * width + z].to(torch.int64)
+        x, y, z = (cells + 1).unbind(1)
+        return self.coarse_grid.view(-1).index_select(0, (x * width + y) * width + z).to(torch.int64)
 
     def to(self, device: torch.device | str) -> "TwoLevelStructure":
         """Moves the structure.
