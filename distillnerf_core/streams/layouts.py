@@ -1,0 +1,114 @@
+"""Which topics carry which camera: presets for the bags that users have, and their recognition."""
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+
+from pydantic import Field
+
+from distillnerf_core.configuration import Config, load_config
+from distillnerf_core.errors import ConfigurationError
+from distillnerf_core.streams.message_fields import NANOSECONDS
+from distillnerf_core.streams.synchroniser import SynchroniserConfig
+
+PRESETS = ("nuscenes_upper", "nuscenes_lower", "nuscenes_raw", "dataset_bridge", "autoware")
+IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+DETECTION_TIME_NS = 10 * NANOSECONDS
+
+
+class CameraTopics(Config):
+    """Topics of one camera."""
+
+    name: str = Field(description="Name of the camera in all outputs.")
+    image_topic: str = Field(description="Topic of its Image or CompressedImage messages.")
+    info_topic: str = Field(default="", description="Topic of its CameraInfo; empty: calibration file.")
+    frame: str = Field(default="", description="Optical frame; empty: as in the header of its CameraInfo.")
+
+
+class Layout(Config):
+    """Topics and timing of a camera rig."""
+
+    name: str = Field(default="custom", description="Name of the preset.")
+    cameras: tuple[CameraTopics, ...] = Field(
+        min_length=1, description="Cameras in the order of the outputs."
+    )
+    phases_ms: dict[str, float] = Field(default_factory=dict, description="Firing times within a sweep.")
+    reference: str = Field(default="", description="Camera whose stamp is the time of a sweep.")
+    rectified: bool = Field(default=True, description="Images are rectified: P counts, not K and D.")
+    use_receive_time: bool = Field(default=False, description="Stamps are not set: group by arrival.")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Camera names in order."""
+        return tuple(camera.name for camera in self.cameras)
+
+    def synchroniser_config(self, base: SynchroniserConfig) -> SynchroniserConfig:
+        """Completes a synchroniser configuration with what the layout knows; set values of the base win."""
+        return base.model_copy(
+            update={
+                "phases_ms": base.phases_ms or self.phases_ms,
+                "reference": base.reference or self.reference,
+                "use_receive_time": base.use_receive_time or self.use_receive_time,
+                "min_cameras": min(base.min_cameras, len(self.cameras)),
+            }
+        )
+
+    def topics(self) -> tuple[str, ...]:
+        """All image and CameraInfo topics."""
+        pairs = [(camera.image_topic, camera.info_topic) for camera in self.cameras]
+        return tuple(topic for pair in pairs for topic in pair if topic)
+
+
+def load_layout(name_or_path: str) -> Layout:
+    """Loads a preset by name or a layout from a YAML file.
+
+    Raises:
+        ConfigurationError: If it is neither, or the file is invalid.
+    """
+    if name_or_path in PRESETS:
+        folder = resources.files("distillnerf_core.streams") / "presets"
+        with resources.as_file(folder / f"{name_or_path}.yaml") as path:
+            return load_config(path, Layout)
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        return load_config(path, Layout)
+    raise ConfigurationError(
+        f"input preset {name_or_path!r}: expected auto, {', '.join(PRESETS)}, or the path of a YAML file"
+    )
+
+
+def detect_layout(topic_types: Mapping[str, str], presets: Sequence[str] = PRESETS) -> Layout | None:
+    """Recognises the layout from topic names and types.
+
+    Args:
+        topic_types: Message type of each topic that was seen.
+        presets: Names of the presets to try; the first wins among equals.
+
+    Returns:
+        The preset with the most image topics present, at least half of its cameras; None where nothing fits.
+    """
+    images = {topic for topic, kind in topic_types.items() if kind in IMAGE_TYPES}
+    best, best_share = None, 0.0
+    for layout in (load_layout(name) for name in presets):
+        share = sum(camera.image_topic in images for camera in layout.cameras) / len(layout.cameras)
+        if share >= 0.5 and share > best_share:
+            best, best_share = layout, share
+    return best
+
+
+def require_layout(preset: str, topic_types: Mapping[str, str]) -> Layout:
+    """Loads the preset, or recognises it where the preset is "auto".
+
+    Raises:
+        ConfigurationError: If nothing is recognised; lists the image topics that are there.
+    """
+    if preset != "auto":
+        return load_layout(preset)
+    layout = detect_layout(topic_types)
+    if layout is None:
+        images = sorted(topic for topic, kind in topic_types.items() if kind in IMAGE_TYPES)
+        raise ConfigurationError(
+            f"no camera layout recognised among the image topics {images or 'none'}; copy a preset "
+            f"({', '.join(PRESETS)}), name your topics in it and give its path as the preset"
+        )
+    return layout

@@ -1,0 +1,206 @@
+"""Groups images of several cameras into sweeps by phase-compensated stamps."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import Field
+
+from distillnerf_core.configuration import Config
+from distillnerf_core.errors import ConfigurationError
+from distillnerf_core.streams.camera_set import AddOutcome, CameraCounters, CameraSet, SweepCounters
+from distillnerf_core.streams.message_fields import NANOSECONDS
+
+_REMEMBERED_SETS = 32
+
+
+class SynchroniserConfig(Config):
+    """How images are grouped into sweeps."""
+
+    phases_ms: dict[str, float] = Field(
+        default_factory=dict,
+        description="Firing time of each camera within a sweep, milliseconds; 0 if absent.",
+    )
+    tolerance_s: float = Field(
+        default=0.015, gt=0, le=1.0, description="Largest difference of phase-compensated stamps in a sweep."
+    )
+    grace_s: float = Field(
+        default=0.10, ge=0, le=5.0, description="Wait for missing cameras after a sweep's first image."
+    )
+    min_cameras: int = Field(default=4, ge=1, le=32, description="Sweeps with fewer cameras are dropped.")
+    use_receive_time: bool = Field(
+        default=False, description="Group by arrival time, for publishers that leave stamps unset."
+    )
+    reference: str = Field(
+        default="", description="Camera whose stamp is the time of the sweep; empty: the first camera."
+    )
+    backward_jump_s: float = Field(
+        default=0.2, gt=0, le=60.0, description="A step back in time by more than this resets everything."
+    )
+
+
+@dataclass(eq=False)
+class _Sweep:
+    time_ns: int
+    deadline_ns: int
+    images: dict[str, tuple[int, Any]] = field(default_factory=dict)
+
+
+class CameraSynchroniser:
+    """Single-threaded synchroniser; the caller passes the clock in.
+
+    The stamp of an image minus its camera's phase is nearly equal for all images of one sweep and at least a
+    camera period apart for two sweeps, so sweeps never mix. A sweep leaves when it is full, after the grace
+    time, or ahead of a newer one that leaves.
+
+    Args:
+        cameras: Camera names, in the order that sets have.
+        config: Tolerances and phases.
+
+    Raises:
+        ConfigurationError: If the configuration names unknown cameras, or needs more than there are.
+    """
+
+    def __init__(self, cameras: Sequence[str], config: SynchroniserConfig) -> None:
+        _check(cameras, config)
+        self.cameras = tuple(cameras)
+        self.counters = {name: CameraCounters() for name in cameras}
+        self.sweeps = SweepCounters()
+        self._config = config
+        self._phases_ns = {name: round(config.phases_ms.get(name, 0.0) * 1e6) for name in cameras}
+        self._reference = config.reference or self.cameras[0]
+        self._tolerance_ns = round(config.tolerance_s * NANOSECONDS)
+        self._jump_ns = round(config.backward_jump_s * NANOSECONDS)
+        self._pending: list[_Sweep] = []
+        self._ready: list[_Sweep] = []
+        self._closed: deque[int] = deque(maxlen=_REMEMBERED_SETS)
+        self._newest_emitted_ns: int | None = None
+
+    def add(self, camera: str, stamp_ns: int, arrival_ns: int, payload: Any) -> AddOutcome:
+        """Takes an image.
+
+        Args:
+            camera: One of the synchroniser's cameras.
+            stamp_ns: Exposure time in its header.
+            arrival_ns: The caller's clock now.
+            payload: The image; not None.
+        """
+        counters = self.counters[camera]
+        counters.received += 1
+        stamp = arrival_ns if self._config.use_receive_time else stamp_ns
+        if stamp <= 0:
+            counters.unstamped += 1
+            return AddOutcome.UNSTAMPED
+        jumped = self._jumped_back(counters, stamp, arrival_ns)
+        if jumped:
+            self._reset()
+        counters.last_stamp_ns = max(stamp, counters.last_stamp_ns)
+        counters.last_arrival_ns = arrival_ns
+        outcome = self._place(camera, stamp, arrival_ns, payload)
+        counters.late += outcome is AddOutcome.LATE
+        counters.duplicate += outcome is AddOutcome.DUPLICATE
+        return AddOutcome.RESET if jumped else outcome
+
+    def poll(self, now_ns: int) -> list[CameraSet]:
+        """Returns the due sweeps, oldest first; those below `min_cameras` are counted and dropped."""
+        expired = [sweep for sweep in self._pending if sweep.deadline_ns <= now_ns]
+        if expired:
+            self._release(expired)
+        ready, self._ready = self._ready, []
+        for sweep in ready:
+            if not self._is_large(sweep):
+                self._drop(sweep)
+        return [self._emit(sweep) for sweep in ready if self._is_large(sweep)]
+
+    def flush(self) -> list[CameraSet]:
+        """Returns everything that waits, at the end of a recording."""
+        return self.poll(max((sweep.deadline_ns for sweep in self._pending), default=0))
+
+    @property
+    def next_deadline_ns(self) -> int | None:
+        """Time by the caller's clock at which `poll` will have a sweep; None while none waits."""
+        if self._ready:
+            return 0
+        return min((sweep.deadline_ns for sweep in self._pending), default=None)
+
+    def _place(self, camera: str, stamp: int, arrival_ns: int, payload: Any) -> AddOutcome:
+        time = stamp - self._phases_ns[camera]
+        sweep = min(self._pending, key=lambda item: abs(item.time_ns - time), default=None)
+        if sweep is None or abs(sweep.time_ns - time) > self._tolerance_ns:
+            if self._is_late(time):
+                return AddOutcome.LATE
+            sweep = _Sweep(time, arrival_ns + round(self._config.grace_s * NANOSECONDS))
+            self._pending.append(sweep)
+        elif camera in sweep.images:
+            return AddOutcome.DUPLICATE
+        sweep.images[camera] = (stamp, payload)
+        if len(sweep.images) == len(self.cameras):
+            self._release([sweep])
+        elif len(self._pending) > _REMEMBERED_SETS:
+            self._release([min(self._pending, key=lambda item: item.deadline_ns)])
+        return AddOutcome.ACCEPTED
+
+    def _is_late(self, time: int) -> bool:
+        if self._newest_emitted_ns is not None and time <= self._newest_emitted_ns:
+            return True
+        return any(abs(time - closed) <= self._tolerance_ns for closed in self._closed)
+
+    def _jumped_back(self, counters: CameraCounters, stamp: int, arrival_ns: int) -> bool:
+        stamp_jump = stamp < counters.last_stamp_ns - self._jump_ns
+        return stamp_jump or arrival_ns < counters.last_arrival_ns - self._jump_ns
+
+    def _reset(self) -> None:
+        self.sweeps.resets += 1
+        self._pending.clear()
+        self._ready.clear()
+        self._closed.clear()
+        self._newest_emitted_ns = None
+        for counters in self.counters.values():
+            counters.last_stamp_ns = counters.last_arrival_ns = 0
+
+    def _release(self, finished: list[_Sweep]) -> None:
+        newest = max((sweep.time_ns for sweep in finished if self._is_large(sweep)), default=0)
+        due = [sweep for sweep in self._pending if sweep in finished or sweep.time_ns < newest]
+        self._pending = [sweep for sweep in self._pending if sweep not in due]
+        self._ready.extend(sorted(due, key=lambda sweep: sweep.time_ns))
+        self._closed.extend(sweep.time_ns for sweep in due)
+        if newest:
+            self._newest_emitted_ns = newest
+
+    def _is_large(self, sweep: _Sweep) -> bool:
+        return len(sweep.images) >= self._config.min_cameras
+
+    def _drop(self, sweep: _Sweep) -> None:
+        self.sweeps.incomplete += 1
+        self.sweeps.last_incomplete_missing = tuple(name for name in self.cameras if name not in sweep.images)
+
+    def _emit(self, sweep: _Sweep) -> CameraSet:
+        self.sweeps.emitted += 1
+        self.sweeps.complete += len(sweep.images) == len(self.cameras)
+        for name, counters in self.counters.items():
+            if name in sweep.images:
+                counters.used += 1
+                counters.stamp_error_ns = sweep.images[name][0] - self._phases_ns[name] - sweep.time_ns
+            else:
+                counters.missing += 1
+        expected = sweep.time_ns + self._phases_ns[self._reference]
+        images = [sweep.images.get(name, (0, None)) for name in self.cameras]
+        return CameraSet(
+            cameras=self.cameras,
+            stamp_ns=sweep.images.get(self._reference, (expected, None))[0],
+            stamps_ns=tuple(stamp for stamp, _ in images),
+            payloads=tuple(payload for _, payload in images),
+        )
+
+
+def _check(cameras: Sequence[str], config: SynchroniserConfig) -> None:
+    if len(set(cameras)) != len(cameras) or not cameras:
+        raise ConfigurationError(f"cameras: expected distinct names, got {list(cameras)}")
+    unknown = sorted(({config.reference} - {""} | set(config.phases_ms)) - set(cameras))
+    if unknown:
+        raise ConfigurationError(f"sync: no camera named {unknown}; the cameras are {list(cameras)}")
+    if config.min_cameras > len(cameras):
+        raise ConfigurationError(
+            f"sync.min_cameras is {config.min_cameras}, but there are only {len(cameras)} cameras; lower it"
+        )
