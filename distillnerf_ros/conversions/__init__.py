@@ -1,0 +1,1 @@
+"""Plain translations from perception results to ROS messages."""

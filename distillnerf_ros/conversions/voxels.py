@@ -1,0 +1,94 @@
+"""The dense semantic grid and the markers of occupied voxels."""
+
+import numpy as np
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from numpy.typing import NDArray
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from distillnerf_core.language.classes import CLASS_NAMES
+from distillnerf_ros.conversions.fields import byte_array
+from distillnerf_ros.conversions.images import LABEL_COLORS
+from distillnerf_ros.msg import SemanticVoxelGrid
+
+GRID_NAMES = (*CLASS_NAMES, "free")
+UPRIGHT = Quaternion(w=1.0)
+
+
+def semantic_grid(
+    labels: NDArray[np.uint8],
+    confidence: NDArray[np.float32],
+    lower_m: tuple[float, float, float],
+    voxel_size_m: float,
+    header: Header,
+) -> SemanticVoxelGrid:
+    """Returns the dense grid; labels as in Occ3D, 17 free, 255 unknown.
+
+    Args:
+        labels: Label of each voxel, [x y z].
+        confidence: Confidence in the label, 0 to 1, [x y z].
+        lower_m: Corner with the smallest coordinates, in the header's frame.
+        voxel_size_m: Edge of a voxel.
+        header: Base frame and reference stamp.
+    """
+    message = SemanticVoxelGrid()
+    message.header = header
+    message.origin = Pose(position=_point(*lower_m), orientation=UPRIGHT)
+    message.resolution = voxel_size_m
+    message.size = [int(count) for count in labels.shape]
+    message.class_names = list(GRID_NAMES)
+    message.class_colors = [
+        _color(label, 0.0 if name == "free" else 1.0) for label, name in enumerate(GRID_NAMES)
+    ]
+    message.label = byte_array(labels)
+    message.confidence = byte_array(np.rint(np.clip(confidence, 0.0, 1.0) * 255.0).astype(np.uint8))
+    return message
+
+
+def class_markers(
+    centers_m: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    voxel_size_m: float,
+    max_cubes: int,
+    header: Header,
+) -> MarkerArray:
+    """Returns DELETEALL followed by one CUBE_LIST a class, with at most `max_cubes` cubes, the nearest ones.
+
+    Args:
+        centers_m: Centres of occupied voxels in the header's frame, [voxels 3].
+        labels: Occ3D class of each voxel.
+        voxel_size_m: Edge of a cube.
+        max_cubes: RViz stalls from about 20,000.
+        header: Base frame and reference stamp.
+    """
+    nearest = np.argsort((centers_m**2).sum(axis=1), kind="stable")[:max_cubes]
+    centers_m, labels = centers_m[nearest], labels[nearest]
+    clear = Marker(header=header, ns="occupancy", action=Marker.DELETEALL)
+    cubes = [
+        _cube_list(centers_m[labels == label], int(label), voxel_size_m, header)
+        for label in np.unique(labels)
+    ]
+    return MarkerArray(markers=[clear, *cubes])
+
+
+def _cube_list(centers_m: NDArray[np.float32], label: int, edge_m: float, header: Header) -> Marker:
+    return Marker(
+        header=header,
+        ns=GRID_NAMES[label],
+        id=label,
+        type=Marker.CUBE_LIST,
+        action=Marker.ADD,
+        pose=Pose(orientation=UPRIGHT),
+        scale=Vector3(x=edge_m, y=edge_m, z=edge_m),
+        color=_color(label, 1.0),
+        points=[_point(*center) for center in centers_m.tolist()],
+    )
+
+
+def _color(label: int, alpha: float) -> ColorRGBA:
+    red, green, blue = (float(value) / 255.0 for value in LABEL_COLORS[label])
+    return ColorRGBA(r=red, g=green, b=blue, a=alpha)
+
+
+def _point(x: float, y: float, z: float) -> Point:
+    return Point(x=float(x), y=float(y), z=float(z))

@@ -1,0 +1,99 @@
+"""What the node knows about its own health, by name, from all threads; and which errors to log again."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+LOG_PERIOD_S = 5.0
+
+
+class Level(IntEnum):
+    """Severity, as in `diagnostic_msgs/DiagnosticStatus`."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+    STALE = 3
+
+
+@dataclass(frozen=True)
+class Condition:
+    """State of one part of the node.
+
+    Attributes:
+        level: Severity.
+        message: One sentence: what, where, what to do.
+        values: Figures for a person.
+    """
+
+    level: Level
+    message: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+class HealthBoard:
+    """The conditions of all parts of the node.
+
+    Args:
+        log: Called with (level, text) when a problem is new or was last logged `LOG_PERIOD_S` ago.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self, log: Callable[[Level, str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._conditions: dict[str, Condition] = {}
+        self._logged_at: dict[tuple[str, str], float] = {}
+
+    def ok(self, part: str, message: str = "fine", **values: object) -> None:
+        """Says that a part works; ends its problem."""
+        self._set(part, Level.OK, message, values)
+
+    def warn(self, part: str, message: str, **values: object) -> None:
+        """Says that a part works with a restriction."""
+        self._set(part, Level.WARN, message, values)
+
+    def error(self, part: str, message: str, **values: object) -> None:
+        """Says that a part does not work."""
+        self._set(part, Level.ERROR, message, values)
+
+    def level(self, part: str) -> Level:
+        """Returns the severity of a part; STALE where nothing was said yet."""
+        with self._lock:
+            condition = self._conditions.get(part)
+        return Level.STALE if condition is None else condition.level
+
+    def snapshot(self) -> dict[str, Condition]:
+        """Returns all conditions by part."""
+        with self._lock:
+            return dict(self._conditions)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        with self._lock:
+            self._conditions.clear()
+            self._logged_at.clear()
+
+    def _set(self, part: str, level: Level, message: str, values: Mapping[str, object]) -> None:
+        texts = {
+            key: f"{value:.3g}" if isinstance(value, float) else str(value) for key, value in values.items()
+        }
+        with self._lock:
+            self._conditions[part] = Condition(level, message, texts)
+            speak = level is not Level.OK and self._due(part, message)
+        if speak:
+            self._log(level, f"{part}: {message}")
+
+    def _due(self, part: str, message: str) -> bool:
+        now = self._clock()
+        if now - self._logged_at.get((part, message), -LOG_PERIOD_S) < LOG_PERIOD_S:
+            return False
+        if len(self._logged_at) > 1000:
+            self._logged_at.clear()
+        self._logged_at[part, message] = now
+        return True
