@@ -15,7 +15,7 @@ from distillnerf_core.language.encoders import TextEncoder
 from distillnerf_core.language.prompts import CLASS_PROMPTS, embed_classes, embed_words
 from distillnerf_core.language.vocabulary import VOCABULARY
 
-DEFAULT_CHANNELS = 32
+DEFAULT_CHANNELS = 24
 """Channels of a language feature."""
 
 
@@ -41,8 +41,7 @@ class FeatureCodec:
         return int(self.class_features.shape[1])
 
     def encode_text(self, encoder: TextEncoder, texts: Sequence[str]) -> Float[Tensor, "texts channels"]:
-        """Embeds texts as features of length at most 1 (see :meth:`FeaturePca.reduce`), on the codec's
-        device.
+        """Embeds texts as features of length at most 1 (see :meth:`FeaturePca.reduce`).
 
         Raises:
             LanguageError: If a text is empty or the encoder belongs to another embedding space.

@@ -1,0 +1,1 @@
+"""What robots consume: depth images, semantic occupancy, answers to texts, and the pipeline."""

@@ -1,0 +1,80 @@
+"""Semantic occupancy on a metric grid, read from a scene field."""
+
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from distillnerf_core.geometry.grids import VoxelGrid
+from distillnerf_core.language.classes import FREE, OCC3D_CLASSES
+from distillnerf_core.model.compositing import density_from_logit
+from distillnerf_core.perception.config import OccupancyConfig
+from distillnerf_core.perception.results import OccupiedVoxels, SemanticOccupancy
+
+_CHUNK_POINTS = 1 << 19
+
+
+class TabulatedField(Protocol):
+    """What occupancy needs of a field: a row number for each point, and tables with one entry a row."""
+
+    @property
+    def logits(self) -> Float[Tensor, " rows"]:
+        """Density logit of each row."""
+
+    @property
+    def language(self) -> Float[Tensor, "rows channels"]:
+        """Language feature of each row."""
+
+    def rows(self, points_m: Float[Tensor, "points 3"]) -> Int64[Tensor, " points"]:
+        """Finds the row that describes each point of the ego frame, metres."""
+
+
+def occupancy_from_field(
+    field: TabulatedField, class_features: Float[Tensor, "classes channels"], config: OccupancyConfig
+) -> SemanticOccupancy:
+    """Samples a field on a grid: dense voxels are occupied, and carry the class nearest to their feature.
+
+    Every stage works on the rows of the field, of which there are far fewer than voxels of the grid; a voxel
+    only looks up its row.
+
+    Args:
+        field: The field.
+        class_features: Unit features of the classes; those after the 17 Occ3D classes (the sky) are no label
+            here.
+        config: Grid and density threshold.
+    """
+    grid = config.grid()
+    rows = _densest_rows(field, grid, config.vertical_samples)
+    density = density_from_logit(field.logits)[rows]
+    mask = density > config.density_threshold
+    labels = torch.where(mask, nearest_class(field.language, class_features)[rows], FREE)
+    return SemanticOccupancy(
+        grid=grid,
+        labels=labels.to(torch.uint8),
+        density=density,
+        confidence=1.0 - torch.exp(-density * grid.voxel_size_m),
+        occupied=OccupiedVoxels(mask.nonzero(), field.language[rows[mask]]),
+    )
+
+
+def nearest_class(
+    features: Float[Tensor, "points channels"], class_features: Float[Tensor, "classes channels"]
+) -> UInt8[Tensor, " points"]:
+    """Returns the Occ3D class with the greatest cosine to each feature; the sky does not take part."""
+    solid = class_features[: len(OCC3D_CLASSES)]
+    return (normalize(features, dim=-1) @ solid.T).argmax(dim=-1).to(torch.uint8)
+
+
+def _densest_rows(field: TabulatedField, grid: VoxelGrid, heights: int) -> Int64[Tensor, "x y z"]:
+    """Finds for each voxel the densest of the rows met at evenly spread heights of its vertical axis."""
+    centers = grid.centers_m(field.logits.device).reshape(-1, 3)
+    best: Tensor | None = None
+    for height in range(heights):
+        offset = ((height + 0.5) / heights - 0.5) * grid.voxel_size_m
+        points = centers + centers.new_tensor((0.0, 0.0, offset))
+        rows = torch.cat([field.rows(chunk) for chunk in torch.split(points, _CHUNK_POINTS)])
+        best = rows if best is None else torch.where(field.logits[rows] > field.logits[best], rows, best)
+    assert best is not None
+    return best.view(grid.size)

@@ -1,0 +1,108 @@
+"""What one glance gives to a robot."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor
+
+from distillnerf_core.frames import MultiViewFrame
+from distillnerf_core.geometry.cameras import CameraRig
+from distillnerf_core.geometry.grids import VoxelGrid
+from distillnerf_core.language.classes import FREE
+from distillnerf_core.model.scene_field import SceneField
+from distillnerf_core.perception.timings import StageTimings
+
+
+class Output(str, Enum):
+    """An output that costs time only if asked for."""
+
+    DEPTH = "depth"
+    RGB = "rgb"
+    SEMANTICS = "semantics"
+    OCCUPANCY = "occupancy"
+
+
+ALL_OUTPUTS: frozenset[Output] = frozenset(Output)
+
+
+@dataclass(frozen=True)
+class OccupiedVoxels:
+    """The occupied voxels of a grid, in ascending order of their index.
+
+    Attributes:
+        index: Integer position in the grid.
+        features: Language feature, not normalised.
+    """
+
+    index: Int64[Tensor, "voxels 3"]
+    features: Float[Tensor, "voxels channels"]
+
+    def centers_m(self, grid: VoxelGrid) -> Float[Tensor, "voxels 3"]:
+        """Returns the centres in the ego frame, metres."""
+        lower = self.features.new_tensor(grid.lower_m)
+        return lower + (self.index.to(lower.dtype) + 0.5) * grid.voxel_size_m
+
+
+@dataclass(frozen=True)
+class SemanticOccupancy:
+    """Which part of space is taken, and by what.
+
+    Attributes:
+        grid: Placement of the voxels in the ego frame.
+        labels: Class 0..16, 17 free, 255 unknown (no camera looks there).
+        density: Density in 1/m.
+        confidence: Opacity of a voxel crossed along an edge: 1 - exp(-density * voxel size).
+        occupied: The occupied voxels with their features.
+    """
+
+    grid: VoxelGrid
+    labels: UInt8[Tensor, "x y z"]
+    density: Float[Tensor, "x y z"]
+    confidence: Float[Tensor, "x y z"]
+    occupied: OccupiedVoxels
+
+    @property
+    def occupied_mask(self) -> Bool[Tensor, "x y z"]:
+        """True where a voxel is occupied."""
+        return self.labels < FREE
+
+
+@dataclass(frozen=True)
+class DepthImages:
+    """Depth along the optical axis for every camera of the frame.
+
+    Attributes:
+        z_depth_m: Metres; NaN where the camera is missing, +inf for sky and beyond the range (REP-118).
+        rig: Calibration at the size of the images.
+    """
+
+    z_depth_m: Float[Tensor, "cameras h w"]
+    rig: CameraRig
+
+
+@dataclass(frozen=True)
+class PerceptionResult:
+    """Everything that was derived from one frame; outputs that nobody asked for are None.
+
+    Attributes:
+        stamp_ns: Reference time of the frame.
+        frame: The images at network size.
+        field: The predicted scene field, in the ego frame at `stamp_ns`.
+        depth: Depth images.
+        rgb: Reconstructed images in [0, 1], zeros for missing cameras.
+        semantics: Class of each pixel, 17 sky, 255 for missing cameras; the size of the depth images.
+        language: Language feature of each pixel, zeros for missing cameras.
+        occupancy: Semantic occupancy.
+        timings: Duration of each stage.
+    """
+
+    stamp_ns: int
+    frame: MultiViewFrame
+    field: SceneField
+    depth: DepthImages | None
+    rgb: Float[Tensor, "cameras 3 height width"] | None
+    semantics: UInt8[Tensor, "cameras h w"] | None
+    language: Float[Tensor, "cameras channels h w"] | None
+    occupancy: SemanticOccupancy | None
+    timings: StageTimings
