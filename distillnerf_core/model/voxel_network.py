@@ -1,0 +1,123 @@
+"""From pooled voxels to the rows of a scene field."""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from distillnerf_core.configuration import Config
+from distillnerf_core.geometry.contraction import ContractedSpace
+from distillnerf_core.model.compositing import soft_clamp
+from distillnerf_core.model.lifting import LiftedVoxels
+from distillnerf_core.model.scene_field import SceneField, build_row_table
+from distillnerf_core.voxels.morton import morton_decode
+from distillnerf_core.voxels.level_tables import build_tables
+from distillnerf_core.voxels.network import SparseVoxelNetwork
+from distillnerf_core.voxels.network_config import SparseVoxelNetworkConfig
+from distillnerf_core.voxels.structure import TwoLevelStructure
+
+EMPTY_LOGIT = -30.0
+POSITION_CHANNELS = 4
+
+
+class VoxelNetworkConfig(Config):
+    """Sparse voxel network.
+
+    Attributes:
+        fine_channels: Width at the fine level.
+        coarse_channels: Width at the coarse level.
+        fine_layers: Processing layers at the fine level.
+        coarse_layers: Processing layers at the coarse level.
+        logit_limit: Soft bound of the field's density logits.
+        feature_limit: Soft bound of the field's features.
+        language_hidden: Width of the head that turns a row's feature into a language feature.
+    """
+
+    fine_channels: int = 24
+    coarse_channels: int = 64
+    fine_layers: int = 1
+    coarse_layers: int = 3
+    logit_limit: float = 10.0
+    feature_limit: float = 5.0
+    language_hidden: int = 64
+
+
+class VoxelNetwork(nn.Module):
+    """Sparse convolutions over both levels, then one table of rows (DistillNeRF, section 3.2)."""
+
+    def __init__(
+        self,
+        feature_channels: int,
+        language_channels: int,
+        levels: tuple[int, int],
+        space: ContractedSpace,
+        config: VoxelNetworkConfig,
+    ) -> None:
+        super().__init__()
+        self.config, self.levels, self.space = config, levels, space
+        half = feature_channels // 2
+        self.network = SparseVoxelNetwork(
+            SparseVoxelNetworkConfig(
+                fine_input_channels=half + 1 + POSITION_CHANNELS,
+                coarse_input_channels=half + 1 + POSITION_CHANNELS,
+                fine_channels=config.fine_channels,
+                coarse_channels=config.coarse_channels,
+                fine_layers=config.fine_layers,
+                coarse_layers=config.coarse_layers,
+                output_channels=half + 1,
+                refine_fine=True,
+            )
+        )
+        self.language_head = nn.Sequential(
+            nn.Linear(feature_channels, config.language_hidden),
+            nn.SiLU(inplace=True),
+            nn.Linear(config.language_hidden, language_channels),
+        )
+
+    def forward(self, lifted: LiftedVoxels, use_fine: bool = True) -> SceneField:
+        """Lets the voxels exchange what they know and lays out the field's table.
+
+        Args:
+            lifted: Pooled voxels of both levels.
+            use_fine: False leaves the fine level out of the field.
+        """
+        structure, (coarse_level, fine_level) = lifted.structure, self.levels
+        channels = lifted.fine.shape[1]
+        fine, coarse = self.network(
+            self._with_positions(lifted.fine, structure.fine_keys, fine_level),
+            self._with_positions(lifted.coarse, structure.coarse_keys, coarse_level),
+            build_tables(structure),
+        )
+        return self._field(structure, fine[:, :channels], coarse, use_fine)
+
+    def _with_positions(
+        self, features: Float[Tensor, "voxels channels"], keys: Int64[Tensor, " voxels"], level: int
+    ) -> Float[Tensor, "voxels more_channels"]:
+        """Appends height, contracted position and distance, which a mean feature does not know."""
+        centers = self.space.voxel_centers(morton_decode(keys), level)
+        contracted = self.space.contract(centers)
+        height = (centers[:, 2:] / 3.0).clamp(-3.0, 5.0)
+        distance = centers[:, :2].norm(dim=1, keepdim=True).clamp_min(1.0).log() / 3.0
+        return torch.cat((features, height, distance, contracted[:, :2]), dim=1)
+
+    def _field(
+        self, structure: TwoLevelStructure, fine: Tensor, coarse: Tensor, use_fine: bool
+    ) -> SceneField:
+        fine_features = soft_clamp(fine[:, :-1], self.config.feature_limit)
+        coarse_features = soft_clamp(coarse[:, :-1], self.config.feature_limit)
+        logits = torch.cat((fine[:, -1], coarse[:, -1], fine.new_tensor([EMPTY_LOGIT])))
+        appearance = torch.cat(
+            (
+                torch.cat((fine_features, coarse_features[structure.parent_of_fine]), dim=1),
+                torch.nn.functional.pad(coarse_features, (fine_features.shape[1], 0)),
+            )
+        )
+        language: Tensor = self.language_head(appearance)
+        empty = (0, 0, 0, 1)
+        return SceneField(
+            space=self.space,
+            structure=structure,
+            logits=soft_clamp(logits, self.config.logit_limit),
+            appearance=torch.nn.functional.pad(appearance, empty),
+            language=torch.nn.functional.pad(language, empty),
+            row_table=build_row_table(structure, use_fine),
+        )

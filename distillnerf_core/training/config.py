@@ -1,0 +1,95 @@
+"""Configuration of a training run."""
+
+from pathlib import Path
+
+from distillnerf_core.configuration import Config
+from distillnerf_core.model.predictor import PredictorConfig
+
+
+class LossWeights(Config):
+    """Weight of each term; zero switches a term off.
+
+    Attributes:
+        color: L1 of rendered colour.
+        depth: Log distance of rendered depth.
+        coarse_depth: Log distance of the first depth stage.
+        intervals: Likelihood of the first stage's interval that holds the surface.
+        candidates: Occupancy of the second stage's candidates.
+        opacity: Opacity of rays and of the first stage against 1.
+        entropy: Entropy of rendering weights.
+        language: Rendered language features against the teacher.
+        occupancy: Free and occupied 3D points.
+        point_language: Language features of occupied 3D points.
+    """
+
+    color: float = 2.0
+    depth: float = 1.0
+    coarse_depth: float = 1.0
+    intervals: float = 0.2
+    candidates: float = 0.5
+    opacity: float = 0.05
+    entropy: float = 0.01
+    language: float = 0.2
+    occupancy: float = 1.0
+    point_language: float = 0.3
+
+
+class ObjectiveConfig(Config):
+    """What one training step looks at.
+
+    Attributes:
+        weights: Loss weights.
+        cameras: Numbers of cameras that a step may see; drawn at random, so that a lost camera is no surprise.
+        render_cameras: Cameras rendered in a step.
+        crop_columns: Columns of rays rendered of each of them (0 for all).
+        points: Voxels supervised directly.
+        sky_m: Distance at which the sky is put.
+        one_stage_share: Share of steps without the second depth stage and the fine voxels; it keeps that baseline
+            in practice, so that the comparison with it is fair.
+    """
+
+    weights: LossWeights = LossWeights()
+    cameras: tuple[int, ...] = (6, 4, 3)
+    render_cameras: int = 3
+    crop_columns: int = 44
+    points: int = 12000
+    sky_m: float = 100.0
+    one_stage_share: float = 0.1
+
+
+class TrainConfig(Config):
+    """A training run.
+
+    Attributes:
+        data: Folder written by `distillnerf simulate`.
+        out: Folder for checkpoints, logs and the final predictor.
+        steps: Optimiser steps.
+        learning_rate: Peak of the warm-up and cosine schedule.
+        warmup_steps: Steps of linear warm-up.
+        weight_decay: Of AdamW.
+        gradient_clip: Largest gradient norm.
+        ema_decay: Of the averaged weights that are kept.
+        seed: Of everything random.
+        device: `auto`, `cpu` or `cuda`.
+        checkpoint_minutes: A killed run loses at most this.
+        log_every: Steps between TensorBoard records.
+        image_every: Steps between TensorBoard pictures.
+        predictor: Architecture.
+        objective: Losses and sampling.
+    """
+
+    data: Path = Path("datasets/train")
+    out: Path = Path("runs/tiny")
+    steps: int = 4000
+    learning_rate: float = 2e-3
+    warmup_steps: int = 100
+    weight_decay: float = 0.01
+    gradient_clip: float = 2.0
+    ema_decay: float = 0.995
+    seed: int = 0
+    device: str = "auto"
+    checkpoint_minutes: float = 3.0
+    log_every: int = 20
+    image_every: int = 500
+    predictor: PredictorConfig = PredictorConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()

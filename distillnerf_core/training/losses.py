@@ -1,0 +1,91 @@
+"""Terms of the training loss; each is a mean over what is known."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from distillnerf_core.language.classes import UNKNOWN
+from distillnerf_core.model.compositing import RayDepth
+from distillnerf_core.model.fine_depth import Frustum
+
+
+def clamp_distance(distance_m: Float[Tensor, "*rays"], sky_m: float) -> Float[Tensor, "*rays"]:
+    """Puts the sky (and what lies beyond) at a fixed distance, as the published training does (section 4.3)."""
+    return distance_m.clamp(0.1, sky_m)
+
+
+def masked_mean(values: Float[Tensor, "*items"], mask: Bool[Tensor, "*items"]) -> Float[Tensor, ""]:
+    """Averages the masked values; zero where there are none."""
+    return torch.where(mask, values, 0.0).sum() / mask.sum().clamp_min(1)
+
+
+def log_distance_loss(
+    predicted_m: Float[Tensor, "*rays"], target_m: Float[Tensor, "*rays"], sky_m: float
+) -> Float[Tensor, ""]:
+    """Mean |log d - log d*|: the relative error, so that near and far count alike."""
+    known = ~target_m.isnan()
+    target = clamp_distance(target_m.nan_to_num(nan=1.0, posinf=sky_m), sky_m)
+    return masked_mean((predicted_m.clamp(0.1, sky_m).log() - target.log()).abs(), known)
+
+
+def interval_loss(
+    coarse: RayDepth, edges_m: Float[Tensor, " edges"], target_m: Float[Tensor, "*rays"], sky_m: float
+) -> Float[Tensor, ""]:
+    """Negative log weight of the interval that holds the surface, shared with its two neighbours."""
+    known = ~target_m.isnan()
+    target = clamp_distance(target_m.nan_to_num(nan=1.0, posinf=sky_m), sky_m)
+    last = coarse.weights.shape[-1] - 1
+    index = (torch.searchsorted(edges_m, target.contiguous()) - 1).clamp(0, last)
+    around = torch.stack(((index - 1).clamp_min(0), index, (index + 1).clamp_max(last)), dim=-1)
+    shares = coarse.weights.gather(-1, around) @ coarse.weights.new_tensor([0.25, 1.0, 0.25])
+    return masked_mean(-(shares + 1e-4).log(), known)
+
+
+def opacity_loss(opacity: Float[Tensor, "*rays"]) -> Float[Tensor, ""]:
+    """Binary cross entropy of the opacity against 1: every ray ends somewhere, at the latest in the sky."""
+    return -(opacity.clamp(1e-4, 1.0)).log().mean()
+
+
+def weight_entropy(weights: Float[Tensor, "*rays gaps"]) -> Float[Tensor, ""]:
+    """Mean entropy of the rendering weights: surfaces are thin."""
+    safe = weights + 1e-10
+    return -(safe * safe.log()).sum(dim=-1).mean()
+
+
+def candidate_loss(frustum: Frustum, target_m: Float[Tensor, "*rays"], sky_m: float) -> Float[Tensor, ""]:
+    """Occupancy of the depth candidates: empty before the surface, occupied at it, faintly empty far behind it."""
+    known = ~target_m.isnan()
+    target = clamp_distance(target_m.nan_to_num(nan=1.0, posinf=sky_m), sky_m)[..., None]
+    distances = frustum.distances_m
+    step = (distances[..., 1:] - distances[..., :-1]).amax(dim=-1, keepdim=True).clamp_min(0.02)
+    ahead = distances < target - step
+    at = (distances - target).abs() <= 0.75 * step
+    behind = distances > target + torch.maximum(2.0 * step, torch.full_like(step, 0.6))
+    loss = F.binary_cross_entropy(frustum.occupancy.clamp(1e-5, 1 - 1e-5), at.float(), reduction="none")
+    weight = ahead.float() + at.float() + 0.2 * behind.float()
+    return masked_mean((loss * weight).sum(dim=-1) / weight.sum(dim=-1).clamp_min(1.0), known)
+
+
+def language_loss(
+    features: Float[Tensor, "items channels"],
+    labels: Int64[Tensor, " items"],
+    class_features: Float[Tensor, "classes channels"],
+    temperature: float = 0.1,
+) -> Float[Tensor, ""]:
+    """Distance to the teacher's text embedding, and confusion with the other classes' embeddings.
+
+    Args:
+        features: Rendered or queried language features.
+        labels: Class of each; 255 where unknown.
+        class_features: Unit text embeddings of the classes.
+        temperature: Of the softmax over cosines.
+    """
+    known = labels != UNKNOWN
+    if not bool(known.any()):
+        return features.sum() * 0.0
+    features, labels = features[known], labels[known]
+    cosines = F.normalize(features, dim=-1, eps=1e-4) @ class_features.T
+    own = cosines.gather(1, labels[:, None])[:, 0]
+    near = F.smooth_l1_loss(features, class_features[labels])
+    return F.cross_entropy(cosines / temperature, labels) + (1.0 - own).mean() + near

@@ -1,0 +1,196 @@
+"""The training loop: resumable, logged, and with averaged weights."""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from distillnerf_core.errors import DataError
+from distillnerf_core.frames import SupervisedFrame
+from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.model.checkpoint import save_predictor
+from distillnerf_core.model.predictor import ScenePredictor
+from distillnerf_core.training.config import TrainConfig
+from distillnerf_core.training.objective import compute_objective
+from distillnerf_core.training.run_state import load_run, save_run
+
+logger = logging.getLogger(__name__)
+
+
+class Logger(Protocol):
+    """The part of TensorBoard's writer that the loop uses."""
+
+    def add_scalar(self, tag: str, value: float, step: int) -> None:
+        """Records one value."""
+
+
+class FrameSource(Protocol):
+    """A data set of supervised frames."""
+
+    def __len__(self) -> int:
+        """Number of frames."""
+
+    def __getitem__(self, index: int, /) -> SupervisedFrame:
+        """One frame."""
+
+
+class Trainer:
+    """Trains a predictor on supervised frames.
+
+    Every random choice of a step follows from the seed and the step's number, so a resumed run repeats nothing and
+    skips nothing.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        frames: FrameSource,
+        codec: FeatureCodec,
+        initial: dict[str, Tensor] | None = None,
+    ) -> None:
+        if len(frames) == 0:
+            raise DataError(f"no training frames in {config.data}; write some with `distillnerf simulate`")
+        self.config, self.frames = config, frames
+        self.device = resolve_device(config.device)
+        # Products of small weights become denormal numbers, which slow a CPU step tenfold.
+        torch.set_flush_denormal(True)
+        self.codec = codec.to(self.device)
+        torch.manual_seed(config.seed)
+        self.predictor = ScenePredictor(config.predictor).to(self.device)
+        if initial is not None:
+            self.predictor.load_state_dict(initial)
+        self.optimizer = torch.optim.AdamW(
+            self.predictor.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            betas=(0.9, 0.98),
+        )
+        self.averaged = {name: value.detach().clone() for name, value in self.predictor.state_dict().items()}
+        self.history: list[dict[str, float]] = []
+        self.step = 0
+
+    @property
+    def state_path(self) -> Path:
+        """File from which a killed run goes on."""
+        return self.config.out / "run.safetensors"
+
+    def resume(self) -> bool:
+        """Restores the run in the output folder, if there is one."""
+        if not self.state_path.exists():
+            return False
+        self.step = load_run(
+            self.state_path, self.predictor, self.averaged, self.optimizer, self._config_json()
+        )
+        curve = self.config.out / "curve.json"
+        if curve.exists():
+            self.history = [row for row in json.loads(curve.read_text()) if row["step"] <= self.step]
+        logger.info("resumed %s at step %d", self.state_path, self.step)
+        return True
+
+    def run(self, log: Logger | None = None, progress: bool = True) -> None:
+        """Trains until the configured number of steps, saving as it goes; Ctrl-C saves and stops."""
+        bar = tqdm(
+            total=self.config.steps, initial=self.step, desc="train", disable=not progress, unit="step"
+        )
+        saved = time.monotonic()
+        try:
+            while self.step < self.config.steps:
+                terms = self.train_step()
+                bar.update()
+                if self.step % self.config.log_every == 0:
+                    self._record(terms, log, bar)
+                if time.monotonic() - saved > 60.0 * self.config.checkpoint_minutes:
+                    self.save()
+                    saved = time.monotonic()
+        finally:
+            bar.close()
+            self.save()
+
+    def train_step(self) -> dict[str, float]:
+        """Makes one optimiser step and returns the loss terms."""
+        generator = torch.Generator().manual_seed(1_000_003 * self.config.seed + self.step)
+        torch.manual_seed(1_000_003 * self.config.seed + self.step)
+        frame = self.frames[int(torch.randint(len(self.frames), (), generator=generator))].to(self.device)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * schedule(
+                self.step, self.config.warmup_steps, self.config.steps
+            )
+        objective = compute_objective(self.predictor, frame, self.codec, self.config.objective, generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        objective.total.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.predictor.parameters(), self.config.gradient_clip)
+        if bool(torch.isfinite(norm)):
+            self.optimizer.step()
+        else:
+            logger.warning("step %d: gradient is not finite, step skipped", self.step)
+        self._average()
+        self.step += 1
+        return {**objective.terms, "total": float(objective.total.detach()), "gradient_norm": float(norm)}
+
+    def save(self) -> None:
+        """Writes the run's state, its curve and the averaged predictor."""
+        save_run(
+            self.state_path, self.step, self.predictor, self.averaged, self.optimizer, self._config_json()
+        )
+        (self.config.out / "curve.json").write_text(json.dumps(self.history))
+        self.export(self.config.out / "predictor.safetensors", half=False)
+
+    def export(self, path: Path, half: bool) -> None:
+        """Writes the averaged weights as a predictor checkpoint."""
+        save_predictor(path, self.config.predictor, self.averaged, self.codec, self.provenance(), half)
+
+    def provenance(self) -> dict[str, Any]:
+        """Says how the weights came about."""
+        return {
+            "steps": self.step,
+            "seed": self.config.seed,
+            "frames": len(self.frames),
+            "train_config": json.loads(self._config_json()),
+            "curve": self.history[:: max(1, len(self.history) // 200)],
+        }
+
+    def _average(self) -> None:
+        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.predictor.state_dict().items():
+                if value.is_floating_point():
+                    self.averaged[name].lerp_(value, 1 - decay)
+
+    def _record(self, terms: dict[str, float], log: Logger | None, bar: Any) -> None:
+        self.history.append({"step": self.step, **{name: round(value, 5) for name, value in terms.items()}})
+        recent = self.history[-10:]
+        bar.set_postfix(
+            {name: f"{_mean(recent, name):.3f}" for name in ("total", "depth", "color", "occupancy")}
+        )
+        if log is not None:
+            for name, value in terms.items():
+                log.add_scalar(f"train/{name}", value, self.step)
+
+    def _config_json(self) -> str:
+        return self.config.model_dump_json(exclude={"out", "data"})
+
+
+def schedule(step: int, warmup: int, steps: int) -> float:
+    """Linear warm-up, then a cosine down to a hundredth."""
+    if step < warmup:
+        return (step + 1) / warmup
+    share = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * share))
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turns `auto` into the GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def _mean(rows: Sequence[dict[str, float]], name: str) -> float:
+    return sum(row.get(name, 0.0) for row in rows) / max(1, len(rows))
