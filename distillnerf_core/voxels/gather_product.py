@@ -43,7 +43,7 @@ class SubmanifoldConvolution(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         """Computes the gradients of features, weight and bias.
 
         Args:
@@ -56,10 +56,11 @@ class SubmanifoldConvolution(Function):
         features, weight, indices = ctx.saved_tensors
         inputs, outputs = weight.shape[1:]
         mirrored = weight.flip(0).transpose(1, 2).reshape(-1, inputs)
-        feature_gradient = torch.empty_like(features)
+        feature_gradient = torch.empty_like(features) if ctx.needs_input_grad[0] else None
         weight_gradient = weight.new_zeros(inputs, KERNEL_SIZE * outputs)
         for begin, end, gathered in _gathered_blocks(gradient, indices):
-            torch.mm(gathered, mirrored, out=feature_gradient[begin:end])
+            if feature_gradient is not None:
+                torch.mm(gathered, mirrored, out=feature_gradient[begin:end])
             weight_gradient.addmm_(features[begin:end].t(), gathered)
         weight_gradient = weight_gradient.view(inputs, KERNEL_SIZE, outputs).transpose(0, 1).flip(0)
         return feature_gradient, weight_gradient, gradient.sum(0), None
@@ -87,7 +88,7 @@ class StridedConvolution(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         """Computes the gradients of features, weight and bias.
 
         Args:
