@@ -68,9 +68,9 @@ class BagReader:
         self._storage.close()
 
     @property
-    def whole(self) -> bool:
-        """False where the recording is cut and is read as far as it goes."""
-        return self._storage.whole
+    def damaged(self) -> bool:
+        """True once a read met the place where the recording is cut."""
+        return self._storage.damaged
 
     def topics(self) -> tuple[TopicSummary, ...]:
         """Returns the topics, sorted by name; a cut recording is read once for it."""
@@ -88,7 +88,7 @@ class BagReader:
             topics: Topics to read; all where None.
 
         Raises:
-            BagError: After the last readable message of a cut recording, or where a message does not fit its type.
+            BagError: After the last readable message of a cut recording, or on a message of another type.
         """
         for item in self._storage.messages(topics):
             yield BagMessage(item.topic, item.message_type, item.log_ns, self._deserialise(item))
@@ -106,6 +106,6 @@ class BagReader:
             return self._typestore.deserialize_cdr(item.data, item.message_type)
         except Exception as err:  # rosbags' generated code raises whatever damaged bytes lead to
             raise BagError(
-                f"{self.path}: cannot read a {item.message_type} on {item.topic} at {item.log_ns} ns: {err!r}; "
-                "the message is damaged or its definition is missing"
+                f"{self.path}: cannot read the {item.message_type} on {item.topic} at {item.log_ns} ns: "
+                f"{err!r}; the message is damaged or its definition is missing"
             ) from err

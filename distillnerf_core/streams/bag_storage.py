@@ -44,7 +44,7 @@ class BagStorage:
         path: The recording.
 
     Attributes:
-        whole: False where the recording is cut and is read as far as it goes.
+        damaged: True once a read met the place where the recording is cut.
 
     Raises:
         BagError: If there is no recording, or it is encoded for another system.
@@ -55,7 +55,7 @@ class BagStorage:
         if not path.exists():
             raise BagError(f"{path} does not exist; give a rosbag2 folder, .mcap or .db3 file")
         self._reader = _open_indexed(path)
-        self.whole = self._reader is not None
+        self.damaged = False
         self._files = [] if self._reader else _files_of(path)
 
     def topic_counts(self) -> dict[tuple[str, str], int]:
@@ -63,9 +63,12 @@ class BagStorage:
         if self._reader is not None:
             return {(item.topic, item.msgtype): item.msgcount for item in self._reader.connections}
         counts: dict[tuple[str, str], int] = {}
-        for message in self._salvage():
-            key = (message.topic, message.message_type)
-            counts[key] = counts.get(key, 0) + 1
+        try:
+            for message in self._salvage():
+                key = (message.topic, message.message_type)
+                counts[key] = counts.get(key, 0) + 1
+        except sqlite3.Error:
+            self.damaged = True
         return counts
 
     def messages(self, topics: Collection[str] | None = None) -> Iterator[SerialisedMessage]:
@@ -87,11 +90,12 @@ class BagStorage:
             except BagError:
                 raise
             except Exception as err:  # readers raise many kinds on damaged data, all mean the same
+                self.damaged = True
                 raise self._cut(count, str(err)) from err
             count += 1
             if topics is None or message.topic in topics:
                 yield message
-        if not self.whole:
+        if self.damaged:
             raise self._cut(count, "the file has no end")
 
     def close(self) -> None:
@@ -112,15 +116,23 @@ class BagStorage:
         if not wanted:
             return
         for connection, log_ns, data in self._reader.messages(wanted):
-            kind = connection.msgdef.format
-            idl = kind == MessageDefinitionFormat.IDL
+            idl = connection.msgdef.format == MessageDefinitionFormat.IDL
             yield SerialisedMessage(
                 connection.topic, connection.msgtype, connection.msgdef.data, idl, log_ns, bytes(data)
             )
 
     def _salvage(self) -> Iterator[SerialisedMessage]:
         for path in self._files:
-            yield from _scan_mcap(path) if path.suffix == ".mcap" else _scan_sqlite(path)
+            yield from self._scan_mcap(path) if path.suffix == ".mcap" else _scan_sqlite(path)
+
+    def _scan_mcap(self, path: Path) -> Iterator[SerialisedMessage]:
+        scanner = McapScanner(path)
+        for channel, log_ns, data in scanner.messages():
+            if channel.encoding != "cdr":
+                raise _foreign(path, channel)
+            idl = channel.schema_encoding == "ros2idl"
+            yield SerialisedMessage(channel.topic, channel.message_type, channel.definition, idl, log_ns, data)
+        self.damaged |= scanner.cut
 
 
 def _open_indexed(path: Path) -> Any | None:
@@ -139,27 +151,16 @@ def _files_of(path: Path) -> list[Path]:
     return files
 
 
-def _scan_mcap(path: Path) -> Iterator[SerialisedMessage]:
-    scanner = McapScanner(path)
-    for channel, log_ns, data in scanner.messages():
-        if channel.encoding != "cdr":
-            raise _foreign(path, channel)
-        idl = channel.schema_encoding == "ros2idl"
-        yield SerialisedMessage(channel.topic, channel.message_type, channel.definition, idl, log_ns, data)
-
-
 def _foreign(path: Path, channel: McapChannel) -> BagError:
     return BagError(
-        f"{path}: topic {channel.topic} is encoded as {channel.encoding} ({channel.message_type}), which ROS 2 cannot "
-        f"play; convert it with `distillnerf bag convert {path} {path.stem}_ros2.mcap`"
+        f"{path}: {channel.topic} is {channel.encoding} ({channel.message_type}), which ROS 2 cannot play; "
+        f"convert it with `distillnerf bag convert {path} {path.stem}_ros2.mcap`"
     )
 
 
 def _scan_sqlite(path: Path) -> Iterator[SerialisedMessage]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
-        connection.execute(
-            "PRAGMA writable_schema=ON"
-        )  # lets SQLite open a file shorter than its header says
+        connection.execute("PRAGMA writable_schema=ON")  # lets SQLite open a file shorter than its header says
         rows = connection.execute("SELECT id, name, type FROM topics")
         topics = {number: (name, kind) for number, name, kind in rows}
         for number, log_ns, data in connection.execute("SELECT topic_id, timestamp, data FROM messages"):

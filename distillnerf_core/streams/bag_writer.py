@@ -65,9 +65,7 @@ class BagWriter:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._partial = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent))
-            self._writer = Writer(
-                self._partial / self.path.stem, version=9, storage_plugin=_PLUGINS[self._storage]
-            )
+            self._writer = Writer(self._partial / self.path.stem, version=9, storage_plugin=_PLUGINS[self._storage])
             if self._compress and self._storage == "mcap":
                 self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
             self._writer.open()

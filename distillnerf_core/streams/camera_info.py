@@ -100,9 +100,7 @@ def _distortion(message: Any, coefficients: FloatArray, topic: str) -> tuple[str
         raise CalibrationError(f"{topic}: distortion model {model!r} is not supported; use one of {known}")
     expected = _COEFFICIENT_COUNTS[model]
     if len(coefficients) not in expected:
-        raise CalibrationError(
-            f"{topic}: model {model} with {len(coefficients)} coefficients, expected {expected}"
-        )
+        raise CalibrationError(f"{topic}: model {model} with {len(coefficients)} coefficients, expected {expected}")
     return model, tuple(float(value) for value in coefficients)
 
 

@@ -75,9 +75,7 @@ class ImageDecoder:
     def _warn_about_encoding(self, encoding: str, source: str) -> None:
         if encoding.startswith("8UC") and source not in self._warned:
             self._warned.add(source)
-            logger.warning(
-                "%s: encoding %s names no colours; blue, green, red order is assumed", source, encoding
-            )
+            logger.warning("%s: encoding %s names no colours; blue, green, red order is assumed", source, encoding)
 
 
 def decode_image(message: Any, target: tuple[int, int] | None = None) -> NDArray[np.uint8]:

@@ -29,9 +29,7 @@ class Layout(Config):
     """Topics and timing of a camera rig."""
 
     name: str = Field(default="custom", description="Name of the preset.")
-    cameras: tuple[CameraTopics, ...] = Field(
-        min_length=1, description="Cameras in the order of the outputs."
-    )
+    cameras: tuple[CameraTopics, ...] = Field(min_length=1, description="Cameras in the order of the outputs.")
     phases_ms: dict[str, float] = Field(default_factory=dict, description="Firing times within a sweep.")
     reference: str = Field(default="", description="Camera whose stamp is the time of a sweep.")
     rectified: bool = Field(default=True, description="Images are rectified: P counts, not K and D.")

@@ -102,9 +102,7 @@ class MessageFactory:
 
     def transforms(self, transforms: Sequence[StampedTransform]) -> Any:
         """Creates a `tf2_msgs/TFMessage`."""
-        return self.create(
-            "tf2_msgs/msg/TFMessage", transforms=[self._transform(item) for item in transforms]
-        )
+        return self.create("tf2_msgs/msg/TFMessage", transforms=[self._transform(item) for item in transforms])
 
     def _transform(self, item: StampedTransform) -> Any:
         x, y, z, w = (float(value) for value in quaternion_from_matrix(item.matrix[:3, :3]))

@@ -66,8 +66,7 @@ def decode_raw(message: Any, source: str) -> NDArray[np.uint8]:
     encoding = ENCODINGS.get(str(message.encoding))
     if encoding is None:
         raise ImageDecodeError(
-            f"{source}: image encoding {message.encoding!r} is not supported; "
-            f"publish one of {', '.join(ENCODINGS)}"
+            f"{source}: image encoding {message.encoding!r} is not supported; publish one of {', '.join(ENCODINGS)}"
         )
     samples = _samples(message, encoding, f"{source}: {message.encoding} image")
     if encoding.conversion is None:
@@ -93,9 +92,7 @@ def _check_shape(height: int, width: int, encoding: PixelEncoding, what: str) ->
     if height < 1 or width < 1:
         raise ImageDecodeError(f"{what}: width and height must be positive, got {width}x{height}")
     if encoding.even and (width % 2 or (encoding.channels == 1 and height % 2)):
-        raise ImageDecodeError(
-            f"{what}: needs even sides, got {width}x{height}; crop the image to even sides"
-        )
+        raise ImageDecodeError(f"{what}: needs even sides, got {width}x{height}; crop the image to even sides")
 
 
 def _rows(message: Any, height: int, row_bytes: int, what: str) -> NDArray[np.uint8]:

@@ -42,18 +42,14 @@ def transform_from_message(message: Any) -> StampedTransform:
     translation = np.array([moved.x, moved.y, moved.z], dtype=np.float64)
     quaternion = np.array([turned.x, turned.y, turned.z, turned.w], dtype=np.float64)
     if not (np.isfinite(translation).all() and np.isfinite(quaternion).all()):
-        raise TransformError(
-            f"transform {parent} -> {child}: not a finite number; check the node that publishes it"
-        )
+        raise TransformError(f"transform {parent} -> {child}: not a finite number; check the node that publishes it")
     norm = float(np.linalg.norm(quaternion))
     if abs(norm - 1.0) > _UNIT_TOLERANCE:
         raise TransformError(
             f"transform {parent} -> {child}: quaternion of length {norm:.4g} instead of 1; "
             "check the node that publishes it"
         )
-    return StampedTransform(
-        parent, child, stamp_ns(message.header), rigid_from_quaternion(translation, quaternion)
-    )
+    return StampedTransform(parent, child, stamp_ns(message.header), rigid_from_quaternion(translation, quaternion))
 
 
 def frame_name(name: str) -> str:

@@ -27,9 +27,7 @@ class TransformConfig(Config):
     tolerance_s: float = Field(
         default=0.06, ge=0, le=10.0, description="How far beyond the known transforms an answer may lie."
     )
-    max_gap_s: float = Field(
-        default=2.0, gt=0, le=60.0, description="Longest gap that interpolation bridges."
-    )
+    max_gap_s: float = Field(default=2.0, gt=0, le=60.0, description="Longest gap that interpolation bridges.")
     backward_jump_s: float = Field(
         default=1.0,
         gt=0,
@@ -167,9 +165,7 @@ class TransformBuffer:
         up_from_target = self._climb(target_path, shared, pose)
         return _relative(up_from_target, up_from_source)
 
-    def _climb(
-        self, path: list[str], ancestor: str, pose: Callable[[TransformEdge], FloatArray]
-    ) -> FloatArray:
+    def _climb(self, path: list[str], ancestor: str, pose: Callable[[TransformEdge], FloatArray]) -> FloatArray:
         matrix = np.eye(4)
         for frame in path[: path.index(ancestor)]:
             matrix = pose(self._edges[frame]) @ matrix
@@ -185,9 +181,7 @@ class TransformBuffer:
         path = self._path(parent)
         if child in path:
             loop = " -> ".join([*path[: path.index(child) + 1][::-1], child])
-            raise TransformError(
-                f"transform {parent} -> {child} closes a loop ({loop}); check who publishes it"
-            )
+            raise TransformError(f"transform {parent} -> {child} closes a loop ({loop}); check who publishes it")
 
 
 def _relative(common_from_target: FloatArray, common_from_source: FloatArray) -> FloatArray:

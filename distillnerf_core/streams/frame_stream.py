@@ -1,0 +1,136 @@
+"""From single messages to located sweeps: what the live node and the bag reader share."""
+
+import logging
+from collections import Counter, deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distillnerf_core.errors import CalibrationError, TransformError
+from distillnerf_core.streams.calibration_book import CalibrationBook, read_calibration_file
+from distillnerf_core.streams.camera_set import AddOutcome, CameraSet
+from distillnerf_core.streams.frame_assembler import FrameAssembler, LocatedSweep
+from distillnerf_core.streams.layouts import Layout
+from distillnerf_core.streams.message_fields import NANOSECONDS, stamp_ns
+from distillnerf_core.streams.stream_config import StreamConfig
+from distillnerf_core.streams.sweep_locator import SweepLocator, SweepPoses
+from distillnerf_core.streams.synchroniser import CameraSynchroniser
+from distillnerf_core.streams.transform_buffer import TransformBuffer
+
+logger = logging.getLogger(__name__)
+
+_MAX_WAITING = 16
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    sweep: CameraSet
+    deadline_ns: int
+
+
+class FrameStream:
+    """Synchronises images and locates sweeps; single-threaded, driven by the caller's clock.
+
+    Nothing is decoded here: `poll` hands out sweeps that a `FrameAssembler` turns into frames in any thread.
+
+    Args:
+        layout: Cameras and their topics.
+        config: Limits and policies.
+
+    Attributes:
+        synchroniser: With the counters of every camera.
+        transforms: The transform buffer.
+        dropped: Number of sweeps that were lost, by reason.
+        last_problem: The newest reason in full.
+    """
+
+    def __init__(self, layout: Layout, config: StreamConfig) -> None:
+        self.layout = layout
+        self.config = config
+        self.synchroniser = CameraSynchroniser(layout.names, layout.synchroniser_config(config.synchroniser))
+        self.transforms = TransformBuffer(config.transforms)
+        self.calibrations = CalibrationBook(layout.rectified)
+        self.dropped: Counter[str] = Counter()
+        self.last_problem = ""
+        self._locator = SweepLocator(self.transforms, config.motion)
+        self._timeout_ns = round(config.motion.timeout_s * NANOSECONDS)
+        self._waiting: deque[_Waiting] = deque()
+        self._frames = {camera.name: camera.frame for camera in layout.cameras}
+        if config.calibration_file:
+            for name, calibration in read_calibration_file(Path(config.calibration_file)).items():
+                self.calibrations.put(name, calibration)
+
+    def assembler(self, height: int, width: int) -> FrameAssembler:
+        """Creates the assembler for a network's image size, with this stream's limits."""
+        minimum = min(self.config.synchroniser.min_cameras, len(self.layout.cameras))
+        return FrameAssembler(height, width, minimum, self.config.max_image_pixels)
+
+    def add_image(self, camera: str, message: Any, now_ns: int) -> AddOutcome:
+        """Takes an Image or CompressedImage of a camera; `poll` afterwards."""
+        outcome = self.synchroniser.add(camera, stamp_ns(message.header), now_ns, message)
+        if outcome is AddOutcome.RESET:
+            logger.warning("time jumped back on camera %s: starting over", camera)
+            self._waiting.clear()
+        elif outcome is AddOutcome.UNSTAMPED:
+            self.last_problem = f"{camera}: image stamps are 0; set use_receive_time, or stamp the images"
+        return outcome
+
+    def add_camera_info(self, camera: str, message: Any) -> None:
+        """Takes a CameraInfo of a camera.
+
+        Raises:
+            CalibrationError: Naming the topic; once for each bad content. The camera is masked until a good one.
+        """
+        topic = next(item.info_topic for item in self.layout.cameras if item.name == camera)
+        try:
+            self.calibrations.take(camera, message, topic or camera)
+        except CalibrationError as err:
+            self.last_problem = str(err)
+            raise
+
+    def add_transforms(self, message: Any, static: bool = False) -> None:
+        """Takes a TFMessage.
+
+        Raises:
+            TransformError: Describing bad transforms; the good ones of the message were taken.
+        """
+        try:
+            self.transforms.add_message(message, static)
+        except TransformError as err:
+            self.last_problem = str(err)
+            raise
+
+    def poll(self, now_ns: int) -> list[LocatedSweep]:
+        """Returns the sweeps that are complete (or due) and located (or given up waiting for), oldest first."""
+        return self._advance(self.synchroniser.poll(now_ns), now_ns, final=False)
+
+    def flush(self, now_ns: int) -> list[LocatedSweep]:
+        """Returns everything that waits, at the end of a recording."""
+        return self._advance(self.synchroniser.flush(), now_ns, final=True)
+
+    def _advance(self, sweeps: list[CameraSet], now_ns: int, *, final: bool) -> list[LocatedSweep]:
+        self._waiting.extend(_Waiting(sweep, now_ns + self._timeout_ns) for sweep in sweeps)
+        located = []
+        while self._waiting:
+            first = self._waiting[0]
+            last_call = final or now_ns >= first.deadline_ns or len(self._waiting) > _MAX_WAITING
+            try:
+                located.append(self._locate(first.sweep, final=last_call))
+            except TransformError as err:
+                if not last_call:
+                    break
+                self.dropped["no transform"] += 1
+                self.last_problem = str(err)
+            self._waiting.popleft()
+        return located
+
+    def _locate(self, sweep: CameraSet, *, final: bool) -> LocatedSweep:
+        frames = tuple(self._frame_of(camera, sweep) for camera in sweep.cameras)
+        poses: SweepPoses = self._locator.locate(sweep, frames, final=final)
+        calibrations = tuple(self.calibrations.calibration(camera) for camera in sweep.cameras)
+        return LocatedSweep(sweep, poses, calibrations, frames)
+
+    def _frame_of(self, camera: str, sweep: CameraSet) -> str:
+        payload = sweep.payloads[sweep.cameras.index(camera)]
+        header_frame = "" if payload is None else str(payload.header.frame_id)
+        return self._frames[camera] or self.calibrations.frame(camera) or header_frame or camera

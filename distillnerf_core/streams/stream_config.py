@@ -1,0 +1,36 @@
+"""Configuration of the way from messages to frames."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from distillnerf_core.configuration import Config
+from distillnerf_core.streams.synchroniser import SynchroniserConfig
+from distillnerf_core.streams.transform_buffer import TransformConfig
+
+
+class MotionConfig(Config):
+    """How the motion between the exposures of a sweep is compensated."""
+
+    base_frame: str = Field(default="base_link", description="Body frame that outputs are in.")
+    fixed_frame: str = Field(
+        default="auto", description="Frame that does not move; auto: the first of odom, map, world."
+    )
+    motion_compensation: Literal["auto", "on", "off"] = Field(
+        default="auto", description="auto: static extrinsics, flagged, where transforms in time are missing."
+    )
+    timeout_s: float = Field(default=0.2, ge=0, le=10.0, description="Wait for transforms of a sweep.")
+    extrapolation_s: float = Field(
+        default=1.0, ge=0, le=5.0, description="Constant velocity is assumed this long when transforms lag."
+    )
+
+
+class StreamConfig(Config):
+    """Everything between messages and frames."""
+
+    preset: str = Field(default="auto", description="auto, the name of a preset, or the path of a YAML file.")
+    calibration_file: str = Field(default="", description="Calibration for cameras without CameraInfo.")
+    synchroniser: SynchroniserConfig = Field(default_factory=SynchroniserConfig, description="Grouping of images.")
+    transforms: TransformConfig = Field(default_factory=TransformConfig, description="Transform buffer.")
+    motion: MotionConfig = Field(default_factory=MotionConfig, description="Motion compensation.")
+    max_image_pixels: int = Field(default=64_000_000, ge=1, description="Larger images are refused.")
