@@ -1,0 +1,124 @@
+"""Data sets of simulated streets: a folder with one file for each frame and a description."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from distillnerf_core.configuration import Config
+from distillnerf_core.data.frame_file import read_frame, write_frame
+from distillnerf_core.errors import DataError
+from distillnerf_core.frames import SupervisedFrame
+from distillnerf_core.simulation.scene import sample_scene
+from distillnerf_core.simulation.simulator import SimulationConfig, simulate_sweep
+
+HELD_OUT_SEED = 100_000
+"""Seeds below are for training; seeds from here on are for evaluation only."""
+DATASET_FORMAT = "distillnerf-simulated-streets"
+DATASET_VERSION = 1
+DESCRIPTION = "dataset.json"
+
+
+class DatasetConfig(Config):
+    """What a data set of simulated streets holds.
+
+    Attributes:
+        scenes: Number of different streets.
+        first_seed: Seed of the first street; the others follow.
+        frames_per_scene: Frames of each street.
+        frame_interval_s: Time between the frames of a street.
+        simulation: Image size and quality.
+    """
+
+    scenes: int = pydantic.Field(default=8, ge=1)
+    first_seed: int = pydantic.Field(default=0, ge=0)
+    frames_per_scene: int = pydantic.Field(default=1, ge=1)
+    frame_interval_s: float = pydantic.Field(default=2.0, gt=0)
+    simulation: SimulationConfig = SimulationConfig()
+
+
+class SimulatedDataset:
+    """Reads the frames that a folder holds, in order of seed and time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens a data set, which may still be growing.
+
+        Raises:
+            DataError: If the folder is no data set of this version or holds no frames yet.
+        """
+        self.folder = folder
+        self.config = _read_description(folder)
+        self.paths = tuple(sorted(folder.glob("scene_*_frame_*.npz")))
+        if not self.paths:
+            raise DataError(f"{folder}: no frames yet; wait for `distillnerf simulate` or run it again")
+
+    def __len__(self) -> int:
+        """Returns the number of frames present when the data set was opened."""
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> SupervisedFrame:
+        """Reads a frame.
+
+        Raises:
+            DataError: If its file is damaged.
+            IndexError: If there is no such frame.
+        """
+        return read_frame(self.paths[index])
+
+    def seed(self, index: int) -> int:
+        """Returns the seed of the street of a frame."""
+        return int(self.paths[index].stem.split("_")[1])
+
+
+def write_dataset(folder: Path, config: DatasetConfig) -> Iterator[Path]:
+    """Simulates and writes the frames that are not there yet; yields the path of each frame, old or new.
+
+    Raises:
+        DataError: If the folder holds another data set or cannot be written.
+    """
+    _describe(folder, config)
+    for seed in range(config.first_seed, config.first_seed + config.scenes):
+        paths = [folder / f"scene_{seed:06d}_frame_{number:02d}.npz" for number in range(config.frames_per_scene)]
+        missing = [number for number, path in enumerate(paths) if not path.exists()]
+        scene = sample_scene(seed) if missing else None
+        for number, path in enumerate(paths):
+            if scene is not None and number in missing:
+                start_ns = round(number * config.frame_interval_s * 1e9)
+                write_frame(path, simulate_sweep(scene, start_ns, config.simulation))
+            yield path
+
+
+def _describe(folder: Path, config: DatasetConfig) -> None:
+    path = folder / DESCRIPTION
+    if path.exists():
+        present = _read_description(folder)
+        same = ("first_seed", "frame_interval_s", "simulation")
+        if any(getattr(present, name) != getattr(config, name) for name in same):
+            raise DataError(f"{folder}: holds a data set with other settings; choose another folder or delete it")
+    description: dict[str, Any] = {"format": DATASET_FORMAT, "version": DATASET_VERSION}
+    description["config"] = config.model_dump(mode="json")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as err:
+        raise DataError(f"cannot write {path}: {err}; choose another folder") from err
+
+
+def _read_description(folder: Path) -> DatasetConfig:
+    path = folder / DESCRIPTION
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        kind, version = description["format"], description["version"]
+        if kind != DATASET_FORMAT or version != DATASET_VERSION:
+            raise DataError(
+                f"{path}: format {kind!r} version {version}, expected {DATASET_FORMAT!r} version {DATASET_VERSION}"
+            )
+        return DatasetConfig.model_validate(description["config"])
+    except OSError as err:
+        raise DataError(f"{folder} is no data set ({err}); make one with `distillnerf simulate --out`") from err
+    except (ValueError, KeyError, TypeError) as err:
+        raise DataError(f"{path}: damaged description ({err}); make the data set again") from err

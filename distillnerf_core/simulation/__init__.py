@@ -1,0 +1,1 @@
+"""Procedural driving streets, ray-cast analytically, with exact ground truth."""

@@ -1,0 +1,82 @@
+"""The plan of a street: widths, lanes, crossing, and which side traffic keeps to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from distillnerf_core.simulation.palette import between
+
+
+@dataclass(frozen=True)
+class StreetLayout:
+    """Plan of a straight street along the world's x axis; all lengths in metres.
+
+    Attributes:
+        drives_on_right: Side of the traffic; the vehicle always drives towards +x.
+        lanes: Lanes for each direction.
+        lane_width: Width of a lane.
+        median: Width of a raised strip in the middle, 0 for none.
+        parking: Width of the parking lane on each side, 0 for none.
+        sidewalk: Width of the sidewalks.
+        verge: Width of a grass strip between sidewalk and buildings.
+        crossing_x: Centre of a crossing street, None for none.
+        crossing_half: Half width of the crossing street.
+        urban: 0 for a suburb with trees, 1 for a city with towers.
+        density: How many parked and moving things there are, 0 to 1.
+    """
+
+    drives_on_right: bool
+    lanes: int
+    lane_width: float
+    median: float
+    parking: float
+    sidewalk: float
+    verge: float
+    crossing_x: float | None
+    crossing_half: float
+    urban: float
+    density: float
+
+    @property
+    def side(self) -> float:
+        """Sign of y on the vehicle's own side of the street."""
+        return -1.0 if self.drives_on_right else 1.0
+
+    @property
+    def road_half(self) -> float:
+        """Half width from kerb to kerb."""
+        return self.median / 2 + self.lanes * self.lane_width + self.parking
+
+    def lane_y(self, lane: int) -> float:
+        """Returns the distance of a lane's middle from the street's axis; lane 0 is the innermost."""
+        return self.median / 2 + (lane + 0.5) * self.lane_width
+
+    @property
+    def parking_y(self) -> float:
+        """Distance of the parking lane's middle from the street's axis."""
+        return self.road_half - self.parking / 2
+
+    def near_crossing(self, x: float, margin: float) -> bool:
+        """Tells whether x lies on the crossing street or closer than `margin` to it."""
+        return self.crossing_x is not None and abs(x - self.crossing_x) < self.crossing_half + margin
+
+
+def sample_layout(rng: np.random.Generator) -> StreetLayout:
+    """Draws a street plan."""
+    lanes = int(rng.choice([1, 1, 2, 2, 3]))
+    median = between(rng, 1.2, 4.0) if lanes > 1 and rng.random() < 0.45 else 0.0
+    parking = 2.3 if rng.random() < 0.6 else 0.0
+    has_crossing = rng.random() < 0.5
+    return StreetLayout(
+        drives_on_right=bool(rng.random() < 0.5),
+        lanes=lanes,
+        lane_width=between(rng, 3.1, 3.7),
+        median=median,
+        parking=parking,
+        sidewalk=between(rng, 1.8, 5.0),
+        verge=between(rng, 1.0, 9.0) if rng.random() < 0.6 else 0.3,
+        crossing_x=between(rng, -25.0, 45.0) if has_crossing else None,
+        crossing_half=between(rng, 3.5, 7.5),
+        urban=float(rng.random()),
+        density=between(rng, 0.25, 1.0),
+    )

@@ -1,0 +1,147 @@
+"""A whole simulated street: solids, road, light and the path of the vehicle."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from distillnerf_core.simulation.builder import Color, StreetBuilder
+from distillnerf_core.simulation.ground import add_ground
+from distillnerf_core.simulation.layout import StreetLayout, sample_layout
+from distillnerf_core.simulation.palette import between, pick, vary
+from distillnerf_core.simulation.primitives import Primitives
+from distillnerf_core.simulation.roadside import add_roadside
+from distillnerf_core.simulation.traffic import add_traffic
+
+
+@dataclass(frozen=True)
+class Light:
+    """Sun and sky.
+
+    Attributes:
+        sun_direction: Unit vector towards the sun, world frame.
+        sun: Colour and strength of direct light.
+        ambient: Colour and strength of light from the sky.
+        zenith: Colour of the sky overhead.
+        horizon: Colour of the sky at the horizon, and of the haze.
+        haze_m: Distance at which the haze hides two thirds of a surface.
+        clouds: Share of clouds, 0 to 1.
+    """
+
+    sun_direction: tuple[float, float, float]
+    sun: Color
+    ambient: Color
+    zenith: Color
+    horizon: Color
+    haze_m: float
+    clouds: float
+
+
+@dataclass(frozen=True)
+class EgoPath:
+    """Motion of the vehicle: constant speed on a line or a circle.
+
+    Attributes:
+        x: Start, metres, world frame.
+        y: Start, metres, world frame.
+        yaw: Start heading, radians.
+        speed_m_s: Speed along the heading.
+        yaw_rate: Change of the heading, radians per second.
+    """
+
+    x: float
+    y: float
+    yaw: float
+    speed_m_s: float
+    yaw_rate: float
+
+    def pose(self, seconds: float) -> Float[Tensor, "4 4"]:
+        """Returns ego_to_world at a time after the start, float64."""
+        turn = self.yaw_rate * seconds
+        half = turn / 2
+        chord = self.speed_m_s * seconds * (math.sin(half) / half if abs(half) > 1e-9 else 1.0)
+        yaw = self.yaw + turn
+        matrix = torch.eye(4, dtype=torch.float64)
+        cos, sin = math.cos(yaw), math.sin(yaw)
+        matrix[:2, :2] = torch.tensor([[cos, -sin], [sin, cos]])
+        matrix[0, 3] = self.x + chord * math.cos(self.yaw + half)
+        matrix[1, 3] = self.y + chord * math.sin(self.yaw + half)
+        return matrix
+
+
+@dataclass(frozen=True)
+class StreetScene:
+    """A simulated street at all times.
+
+    Attributes:
+        seed: Number that the scene was drawn from.
+        layout: Plan of the street.
+        primitives: All solids at time zero, with their velocities. The road itself is the plane z = 0.
+        light: Sun and sky.
+        path: Motion of the vehicle.
+        road_tone: Brightness of the asphalt.
+    """
+
+    seed: int
+    layout: StreetLayout
+    primitives: Primitives
+    light: Light
+    path: EgoPath
+    road_tone: float
+
+    def to(self, device: torch.device | str) -> "StreetScene":
+        """Returns the scene with its solids on a device."""
+        return replace(self, primitives=self.primitives.to(device))
+
+
+def sample_scene(seed: int) -> StreetScene:
+    """Draws a street; the same seed gives the same street on every machine."""
+    rng = np.random.default_rng(seed)
+    layout = sample_layout(rng)
+    lane = int(rng.integers(layout.lanes))
+    speed = between(rng, 1.0, 10.0) if rng.random() < 0.85 else 0.0
+    path = EgoPath(
+        x=0.0,
+        y=layout.side * layout.lane_y(lane) + between(rng, -0.4, 0.4),
+        yaw=float(rng.normal(0.0, 0.04)),
+        speed_m_s=speed,
+        yaw_rate=float(rng.normal(0.0, 0.008)),
+    )
+    street = StreetBuilder()
+    add_ground(street, rng, layout)
+    add_roadside(street, rng, layout)
+    add_traffic(street, rng, layout, lane, speed)
+    return StreetScene(seed, layout, street.build(), _sample_light(rng), path, between(rng, 0.26, 0.42))
+
+
+def _sample_light(rng: np.random.Generator) -> Light:
+    azimuth, elevation = between(rng, 0.0, 2 * math.pi), between(rng, 0.45, 1.2)
+    overcast = rng.random() < 0.3
+    direct = 0.22 if overcast else between(rng, 0.68, 0.85)
+    warm = between(rng, 0.0, 0.12)
+    sky: tuple[Color, Color] = pick(
+        rng,
+        (
+            ((0.30, 0.50, 0.80), (0.78, 0.86, 0.93)),
+            ((0.36, 0.56, 0.82), (0.86, 0.88, 0.90)),
+            ((0.42, 0.52, 0.70), (0.92, 0.86, 0.78)),
+        ),
+    )
+    if overcast:
+        sky = ((0.66, 0.70, 0.75), (0.84, 0.86, 0.87))
+    return Light(
+        sun_direction=(
+            math.cos(elevation) * math.cos(azimuth),
+            math.cos(elevation) * math.sin(azimuth),
+            math.sin(elevation),
+        ),
+        sun=(direct * (1 + warm), direct, direct * (1 - warm)),
+        ambient=(0.88, 0.90, 0.94) if overcast else (0.54, 0.58, 0.66),
+        zenith=vary(rng, sky[0], 0.04),
+        horizon=vary(rng, sky[1], 0.02),
+        haze_m=between(rng, 140.0, 420.0),
+        clouds=0.0 if overcast else between(rng, 0.0, 0.8),
+    )

@@ -1,0 +1,156 @@
+"""Parked and moving road users, and road works."""
+
+import math
+
+import numpy as np
+
+from distillnerf_core.simulation.builder import Pose, StreetBuilder
+from distillnerf_core.simulation.ground import KERB_M
+from distillnerf_core.simulation.layout import StreetLayout
+from distillnerf_core.simulation.palette import between, pick
+from distillnerf_core.simulation.people import (
+    add_bicycle,
+    add_motorcycle,
+    add_pedestrian,
+    walking_direction,
+)
+from distillnerf_core.simulation.street_furniture import add_barrier, add_cone
+from distillnerf_core.simulation.vehicles import (
+    VehicleMaker,
+    add_bus,
+    add_car,
+    add_construction_vehicle,
+    add_trailer,
+    add_truck,
+)
+
+REACH_M = 110.0
+_FLEET: tuple[tuple[VehicleMaker, float, float], ...] = (
+    # maker, length it needs, share
+    (add_car, 5.6, 0.66),
+    (add_truck, 10.5, 0.10),
+    (add_bus, 13.5, 0.07),
+    (add_trailer, 12.0, 0.04),
+    (add_motorcycle, 3.0, 0.06),
+    (add_bicycle, 2.6, 0.07),
+)
+
+
+def add_traffic(
+    street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout, ego_lane: int, ego_speed_m_s: float
+) -> None:
+    """Adds all road users; those in the vehicle's own lane move as fast as it does."""
+    for direction in (1.0, -1.0):
+        for lane in range(layout.lanes):
+            own = direction > 0 and lane == ego_lane
+            speed = ego_speed_m_s if own else between(rng, 0.0, 11.0) * float(rng.random() < 0.8)
+            _fill_lane(street, rng, layout, direction, lane, speed, own)
+    works = _add_road_works(street, rng, layout) if rng.random() < 0.4 else None
+    if layout.parking > 0:
+        for side in (-1.0, 1.0):
+            _fill_parking(street, rng, layout, side, works if side == layout.side else None)
+    _add_pedestrians(street, rng, layout)
+    if layout.crossing_x is not None:
+        _add_waiting_cross_traffic(street, rng, layout, layout.crossing_x)
+
+
+def _draw_vehicle(rng: np.random.Generator) -> tuple[VehicleMaker, float]:
+    shares = np.array([share for _, _, share in _FLEET])
+    maker, length, _ = _FLEET[int(rng.choice(len(_FLEET), p=shares / shares.sum()))]
+    return maker, length
+
+
+def _fill_lane(
+    street: StreetBuilder,
+    rng: np.random.Generator,
+    layout: StreetLayout,
+    direction: float,
+    lane: int,
+    speed: float,
+    own: bool,
+) -> None:
+    y = direction * layout.side * layout.lane_y(lane)
+    yaw = 0.0 if direction > 0 else math.pi
+    x = -REACH_M + between(rng, 0.0, 15.0)
+    while x < REACH_M:
+        maker, length = _draw_vehicle(rng)
+        middle = x + length / 2
+        blocked = own and -9.0 - length / 2 < middle < 11.0 + length / 2
+        standing_in_crossing = speed == 0 and layout.near_crossing(middle, length / 2)
+        if not blocked and not standing_in_crossing and rng.random() < layout.density:
+            maker(street, rng, Pose(middle, y + between(rng, -0.25, 0.25), 0.0, yaw, speed))
+        x += length + between(rng, 3.0, 9.0) + float(rng.exponential(14.0 * (1.3 - layout.density)))
+
+
+def _fill_parking(
+    street: StreetBuilder,
+    rng: np.random.Generator,
+    layout: StreetLayout,
+    side: float,
+    works: tuple[float, float] | None,
+) -> None:
+    yaw = 0.0 if side == layout.side else math.pi
+    x = -REACH_M
+    while x < REACH_M:
+        maker, length = (add_car, 5.6) if rng.random() < 0.85 else _draw_vehicle(rng)
+        middle = x + length / 2
+        in_works = works is not None and works[0] - length / 2 < middle < works[1] + length / 2
+        if not in_works and not layout.near_crossing(middle, length / 2 + 3) and rng.random() < layout.density:
+            maker(street, rng, Pose(middle, side * layout.parking_y, 0.0, yaw))
+        x += length + between(rng, 0.5, 2.5)
+
+
+def _add_road_works(
+    street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout
+) -> tuple[float, float] | None:
+    """Fences off a part of the outer edge of the road; returns its span of x."""
+    start, length = between(rng, -22.0, 25.0), between(rng, 10.0, 22.0)
+    middle, end = start + length / 2, start + length
+    if layout.near_crossing(middle, length / 2 + 3.0):
+        return None
+    inside = layout.parking > 0
+    outer = layout.road_half - 0.35 if inside else layout.road_half + 1.0
+    line = layout.road_half - layout.parking + 0.3 if inside else layout.road_half - 0.3
+    kind, height = int(rng.integers(3)), 0.0
+    for x in np.arange(start, end, 2.05):
+        add_barrier(street, rng, Pose(float(x), layout.side * line, height), kind)
+    for x in np.arange(start - 9.0, start - 0.5, 2.2):
+        drift = (float(x) - start + 9.0) / 9.0
+        add_cone(street, rng, Pose(float(x), layout.side * (outer + drift * (line - outer)), 0.0))
+    if inside and rng.random() < 0.7:
+        add_construction_vehicle(street, rng, Pose(middle, layout.side * (layout.parking_y + 0.3), 0.0, 0.0))
+    return start - 10.0, end + 1.0
+
+
+def _add_pedestrians(street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout) -> None:
+    for _ in range(int(rng.integers(4, 10 + int(26 * layout.density)))):
+        x, side = between(rng, -45.0, 60.0), pick(rng, (-1.0, 1.0))
+        if layout.near_crossing(x, 0.0):
+            continue
+        y = side * (layout.road_half + between(rng, 0.9, max(1.0, layout.sidewalk - 0.3)))
+        speed = between(rng, 0.7, 1.7) if rng.random() < 0.75 else 0.0
+        yaw = walking_direction(rng, 0.0) if speed > 0 else between(rng, 0.0, 6.3)
+        add_pedestrian(street, rng, Pose(x, y, KERB_M, yaw, speed))
+    if layout.crossing_x is not None:
+        _add_crossing_pedestrians(street, rng, layout, layout.crossing_x)
+
+
+def _add_crossing_pedestrians(
+    street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout, crossing_x: float
+) -> None:
+    for _ in range(int(rng.integers(0, 5))):
+        x = crossing_x + pick(rng, (-1.0, 1.0)) * (layout.crossing_half + between(rng, 0.8, 2.6))
+        yaw = walking_direction(rng, math.pi / 2)
+        add_pedestrian(street, rng, Pose(x, between(rng, -layout.road_half, layout.road_half), 0.0, yaw, 1.2))
+
+
+def _add_waiting_cross_traffic(
+    street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout, crossing_x: float
+) -> None:
+    for side in (-1.0, 1.0):
+        lane = side * layout.side * layout.crossing_half / 2
+        y = layout.road_half + 4.5
+        while y < 60.0 and rng.random() < 0.35 + 0.5 * layout.density:
+            maker, length = _draw_vehicle(rng)
+            maker(street, rng, Pose(crossing_x - lane, side * (y + length / 2), 0.0, -side * math.pi / 2))
+            y += length + between(rng, 1.0, 8.0)
