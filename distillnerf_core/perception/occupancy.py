@@ -1,6 +1,6 @@
 """Semantic occupancy on a metric grid, read from a scene field."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -16,6 +16,7 @@ from distillnerf_core.perception.results import OccupiedVoxels, SemanticOccupanc
 _CHUNK_POINTS = 1 << 19
 
 
+@runtime_checkable
 class TabulatedField(Protocol):
     """What occupancy needs of a field: a row number for each point, and tables with one entry a row."""
 
