@@ -7,6 +7,7 @@ from torch import Tensor
 from distillnerf_core.geometry.grids import VoxelGrid
 from distillnerf_core.geometry.transforms import invert_rigid, transform_points
 from distillnerf_core.language.classes import CLASS_NAMES, FREE
+from distillnerf_core.simulation.intersections import Components
 from distillnerf_core.simulation.primitives import Primitives, Shape, bounding_half_size
 from distillnerf_core.simulation.renderer import ROAD_LABEL
 
@@ -59,14 +60,14 @@ def voxelise(primitives: Primitives, ego_to_world: Float[Tensor, "4 4"], grid: V
     first = ((center - reach)[chosen] - lower) / grid.voxel_size_m
     last = ((center + reach)[chosen] - lower) / grid.voxel_size_m
     ranges = torch.cat((first.floor(), last.floor() + 1), dim=1).long().tolist()
+    samples = _sample_axes(grid, center.device)
     for index, bounds in zip(chosen.tolist(), ranges, strict=True):
         region = _region(bounds, grid)
-        points = _sample_points(region, grid, center.device) - center[index]
-        local = points @ rotation[index]
+        local = _to_local(samples, region, center[index], rotation[index])
         enlarged, taper = primitives.half_size_m[index] + margin, primitives.taper[index]
-        hit = _contains(int(primitives.shape[index]), local, enlarged, taper)
         block = occupancy[region]
-        block[hit.any(dim=-1)] = int(primitives.label[index])
+        hit = _any_sample(_contains(int(primitives.shape[index]), local, enlarged, taper), block.shape)
+        block[hit] = int(primitives.label[index])
     return occupancy
 
 
@@ -90,28 +91,43 @@ def _region(bounds: list[int], grid: VoxelGrid) -> tuple[slice, slice, slice]:
     return x, y, z
 
 
-def _sample_points(
-    region: tuple[slice, slice, slice], grid: VoxelGrid, device: torch.device
-) -> Float[Tensor, "x y z samples 3"]:
+def _sample_axes(grid: VoxelGrid, device: torch.device) -> list[Float[Tensor, " samples"]]:
+    """Returns the coordinates of all sample points along x, y and z, metres."""
     axes = []
-    for part, count, low in zip(region, _SAMPLES, grid.lower_m, strict=True):
-        voxel = torch.arange(part.start, part.stop, device=device).float()
-        fraction = (torch.arange(count, device=device) + 0.5) / count
-        axes.append(low + grid.voxel_size_m * (voxel[:, None] + fraction))
-    nx, ny, nz = (axis.shape[0] for axis in axes)
-    x = axes[0].reshape(nx, 1, 1, -1, 1, 1)
-    y = axes[1].reshape(1, ny, 1, 1, -1, 1)
-    z = axes[2].reshape(1, 1, nz, 1, 1, -1)
-    return torch.stack(torch.broadcast_tensors(x, y, z), dim=-1).reshape(nx, ny, nz, -1, 3)
+    for size, count, low in zip(grid.size, _SAMPLES, grid.lower_m, strict=True):
+        place = (torch.arange(size * count, device=device) + 0.5) / count
+        axes.append(low + grid.voxel_size_m * place)
+    return axes
+
+
+def _to_local(
+    samples: list[Float[Tensor, " samples"]],
+    region: tuple[slice, slice, slice],
+    center: Float[Tensor, " 3"],
+    rotation: Float[Tensor, "3 3"],
+) -> Components:
+    """Returns the sample points of a region in the frame of a solid, as three arrays [x, y, z]."""
+    x, y, z = (
+        axis[part.start * count : part.stop * count] - middle
+        for axis, part, count, middle in zip(samples, region, _SAMPLES, center, strict=True)
+    )
+    a, b, c = ((x[:, None, None] * r[0] + y[:, None] * r[1]) + z * r[2] for r in rotation.T)
+    return a, b, c
+
+
+def _any_sample(inside: Bool[Tensor, "sx sy sz"], size: torch.Size) -> Bool[Tensor, "x y z"]:
+    """Tells which voxels have a sample point inside."""
+    parts = inside.reshape(size[0], _SAMPLES[0], size[1], _SAMPLES[1], size[2], _SAMPLES[2])
+    return parts.any(dim=5).any(dim=3).any(dim=1)
 
 
 def _contains(
-    shape: int, local: Float[Tensor, "*batch 3"], half: Float[Tensor, " 3"], taper: Float[Tensor, ""]
-) -> Bool[Tensor, "*batch"]:
+    shape: int, local: Components, half: Float[Tensor, " 3"], taper: Float[Tensor, ""]
+) -> Bool[Tensor, "sx sy sz"]:
+    (x, y, z), (a, b, c) = local, half.unbind(0)
     if shape == Shape.BOX:
-        return (local.abs() <= half).all(dim=-1)
+        return (x.abs() <= a) & (y.abs() <= b) & (z.abs() <= c)
     if shape == Shape.ELLIPSOID:
-        return (local / half).square().sum(dim=-1) <= 1.0
-    x, y, z = local.unbind(-1)
-    radius = half[0] * (1.0 + (taper - 1.0) * (z / half[2] + 1.0) / 2.0)
-    return (x * x + y * y <= radius * radius) & (z.abs() <= half[2])
+        return (x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2 <= 1.0
+    radius = a * (1.0 + (taper - 1.0) * (z / c + 1.0) / 2.0)
+    return (x * x + y * y <= radius * radius) & (z.abs() <= c)

@@ -58,12 +58,12 @@ def candidates(tiles: Tiles, primitives: Primitives) -> Bool[Tensor, "tiles prim
     """
     normals = _inward_normals(tiles)
     half = bounding_half_size(primitives)
-    axes = (primitives.rotation * half[:, None, :]).permute(1, 0, 2)
+    axes = (primitives.rotation * half[:, None, :]).permute(2, 1, 0)
     offset = primitives.center_m - tiles.origin_m
     count = len(primitives)
     possible = torch.ones(normals.shape[1], count, dtype=torch.bool, device=half.device)
     for plane in normals:
-        reach = (plane @ axes.reshape(3, -1)).reshape(-1, count, 3).abs().sum(dim=-1)
+        reach = (plane @ axes[0]).abs() + (plane @ axes[1]).abs() + (plane @ axes[2]).abs()
         possible &= plane @ offset.T + reach >= 0
     return possible
 
@@ -74,16 +74,15 @@ def compact(possible: Bool[Tensor, "tiles primitives"]) -> tuple[Int[Tensor, " t
     Returns:
         The tiles in order of falling list length, and for these the candidate primitives, filled up with -1.
     """
-    order = possible.sum(dim=1).sort(descending=True).indices
-    ordered = possible[order]
-    length = ordered.sum(dim=1)
+    tile, primitive = possible.nonzero(as_tuple=True)
+    length = tile.bincount(minlength=possible.shape[0])
+    order = length.argsort(descending=True)
     slots = int(length.max()) if length.numel() else 0
-    lists = torch.full((possible.shape[0], slots), -1, dtype=torch.long, device=possible.device)
-    tile, primitive = ordered.nonzero(as_tuple=True)
     start = length.cumsum(0) - length
     slot = torch.arange(tile.numel(), device=tile.device) - start[tile]
+    lists = torch.full((possible.shape[0], slots), -1, dtype=torch.long, device=possible.device)
     lists[tile, slot] = primitive
-    return order, lists
+    return order, lists[order]
 
 
 def _inward_normals(tiles: Tiles) -> Float[Tensor, "planes tiles 3"]:
