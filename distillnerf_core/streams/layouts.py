@@ -1,5 +1,6 @@
 """Which topics carry which camera: presets for the bags that users have, and their recognition."""
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,7 @@ from distillnerf_core.streams.synchroniser import SynchroniserConfig
 PRESETS = ("nuscenes_upper", "nuscenes_lower", "nuscenes_raw", "dataset_bridge", "autoware")
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 DETECTION_TIME_NS = 10 * NANOSECONDS
+_NAMED_TOPIC = re.compile(r"/([^/]+)/image_rect_compressed")
 
 
 class CameraTopics(Config):
@@ -83,7 +85,8 @@ def detect_layout(topic_types: Mapping[str, str], presets: Sequence[str] = PRESE
         presets: Names of the presets to try; the first wins among equals.
 
     Returns:
-        The preset with the most image topics present, at least half of its cameras; None where nothing fits.
+        The preset with the most image topics present, at least half of its cameras; else a layout of all topics
+        named `/<camera>/image_rect_compressed`; None where nothing fits.
     """
     images = {topic for topic, kind in topic_types.items() if kind in IMAGE_TYPES}
     best, best_share = None, 0.0
@@ -91,7 +94,18 @@ def detect_layout(topic_types: Mapping[str, str], presets: Sequence[str] = PRESE
         share = sum(camera.image_topic in images for camera in layout.cameras) / len(layout.cameras)
         if share >= 0.5 and share > best_share:
             best, best_share = layout, share
-    return best
+    return best or _named_by_topics(images)
+
+
+def _named_by_topics(images: set[str]) -> Layout | None:
+    names = sorted(match.group(1) for topic in images if (match := _NAMED_TOPIC.fullmatch(topic)))
+    if not names:
+        return None
+    cameras = [
+        CameraTopics(name=name, image_topic=f"/{name}/image_rect_compressed", info_topic=f"/{name}/camera_info")
+        for name in names
+    ]
+    return Layout(name="by topic names", cameras=tuple(cameras))
 
 
 def require_layout(preset: str, topic_types: Mapping[str, str]) -> Layout:

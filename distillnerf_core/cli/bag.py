@@ -1,0 +1,52 @@
+"""`distillnerf bag`: inspects and writes bags."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Inspects and writes bags.", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    """Inspects and writes bags."""
+
+
+@app.command()
+def info(
+    bag: Annotated[Path, typer.Argument(help="rosbag2 folder, .mcap or .db3 file.")],
+) -> None:
+    """Prints the topics, rates, cameras and frames of a bag."""
+    from distillnerf_core.streams.bag_summary import summarise_bag
+
+    summary = summarise_bag(bag)
+    width = max((len(topic) for topic in summary.topics), default=5)
+    typer.echo(f"{bag}: {summary.duration_s:.3f} s")
+    typer.echo(f"{'topic':{width}s}  {'messages':>8s}  {'rate':>9s}  type")
+    for topic, item in sorted(summary.topics.items()):
+        typer.echo(f"{topic:{width}s}  {item.count:8d}  {item.rate_hz:6.2f} Hz  {item.message_type}")
+    typer.echo(f"cameras: {', '.join(summary.cameras) or 'none recognised'}  (preset: {summary.layout or 'none'})")
+    typer.echo(f"frames: {', '.join(f'{parent} -> {child}' for parent, child in summary.transforms) or 'none'}")
+    for problem in summary.problems:
+        typer.echo(f"problem: {problem}", err=True)
+    if summary.problems:
+        raise typer.Exit(1)
+
+
+@app.command("from-frames")
+def from_frames(
+    folder: Annotated[Path, typer.Argument(help="Folder with calib.json, frames/ and lidar/.")],
+    output: Annotated[Path, typer.Argument(help="Bag to write: out.mcap, out.db3 or a folder.")],
+    repeat: Annotated[
+        int | None, typer.Option(min=1, help="Times to write the frames; default 8 for one frame, else 1.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=20.0, help="Repetitions each second.")] = 4.0,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing bag.")] = False,
+) -> None:
+    """Writes real frames as a bag in the layout of WATonomous nuscenes_to_ros2bag."""
+    from distillnerf_core.data.bag_export import export_frames
+
+    done = export_frames(folder, output, repeat=repeat, rate_hz=rate, overwrite=overwrite)
+    typer.echo(f"{output}: {done.sweeps} sweeps, {done.images} images, {done.clouds} LiDAR sweeps")
+    typer.echo(f"next: distillnerf bag info {output}; distillnerf predict {output} --out predictions")
