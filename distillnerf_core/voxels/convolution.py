@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from distillnerf_core.voxels.gather_product import StridedConvolution, SubmanifoldConvolution
 from distillnerf_core.voxels.neighbours import NeighbourTable
 from distillnerf_core.voxels.offsets import KERNEL_SIZE
+from distillnerf_core.voxels.pair_products import StridedConvolution, SubmanifoldConvolution
 
 
 class SparseConv3d(nn.Module):
@@ -46,6 +46,6 @@ class SparseConv3d(nn.Module):
         """
         function = SubmanifoldConvolution if table.submanifold else StridedConvolution
         result: Tensor = function.apply(  # type: ignore[no-untyped-call]
-            features, self.weight, self.bias, table.indices
+            features, self.weight, self.bias, table.pairs
         )
         return result

@@ -1,12 +1,14 @@
 """Tables of the inputs of each output of a 3x3x3 sparse convolution (reference network, section 1.11)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Int32, Int64
 from torch import Tensor
 
 from distillnerf_core.voxels.offsets import KERNEL_SIZE, kernel_offsets
+from distillnerf_core.voxels.pairs import PairBlock, build_pairs
 from distillnerf_core.voxels.structure import TwoLevelStructure, local_slot
 
 
@@ -23,6 +25,11 @@ class NeighbourTable:
     indices: Int32[Tensor, "outputs 27"]
     input_count: int
     submanifold: bool
+
+    @cached_property
+    def pairs(self) -> tuple[PairBlock, ...]:
+        """The entries that exist, sorted for the convolution; built at the first use, then shared by all layers."""
+        return build_pairs(self.indices, self.input_count)
 
     def __len__(self) -> int:
         """Number of output voxels."""
@@ -96,9 +103,7 @@ def _fine_indices(
     slot_count = structure.children.shape[1]
     # 32-bit addresses halve the traffic of what is bound by memory.
     dtype = torch.int32 if structure.children.numel() < 2**31 else torch.int64
-    blocks, slots_of_neighbours = (
-        table.to(dtype) for table in _static_tables(structure.jump, parents.device)
-    )
+    blocks, slots_of_neighbours = (table.to(dtype) for table in _static_tables(structure.jump, parents.device))
     # A missing block has the number of coarse voxels, which is the empty last row of the child table.
     first_child = (_coarse_indices(structure).to(dtype) * slot_count).view(-1)
     adjacent = blocks.index_select(0, slots).add_((parents.to(dtype) * KERNEL_SIZE)[:, None])
@@ -108,9 +113,7 @@ def _fine_indices(
     return found.masked_fill_(found < 0, len(structure.fine_keys))
 
 
-def _static_tables(
-    jump: int, device: torch.device
-) -> tuple[Int64[Tensor, "slots 27"], Int64[Tensor, "slots 27"]]:
+def _static_tables(jump: int, device: torch.device) -> tuple[Int64[Tensor, "slots 27"], Int64[Tensor, "slots 27"]]:
     """Says for every slot and offset in which adjacent block and in which slot of it the neighbour lies."""
     steps = torch.arange(2**jump, device=device)
     local = torch.cartesian_prod(steps, steps, steps)[:, None] + kernel_offsets(device)

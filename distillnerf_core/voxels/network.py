@@ -18,9 +18,7 @@ class SparseVoxelNetwork(nn.Module):
         fine, coarse = config.fine_channels, config.coarse_channels
         self.config = config
         self.fine_input = SparseLayer(config.fine_input_channels, fine, normalise=False)
-        self.fine_layers = nn.ModuleList(
-            SparseLayer(fine, fine, normalise=True) for _ in range(config.fine_layers)
-        )
+        self.fine_layers = nn.ModuleList(SparseLayer(fine, fine, normalise=True) for _ in range(config.fine_layers))
         self.downsample = SparseLayer(fine, coarse, normalise=False)
         self.coarse_input = SparseLayer(config.coarse_input_channels, coarse, normalise=False)
         widths = [2 * coarse] + [coarse] * config.coarse_layers
@@ -51,9 +49,7 @@ class SparseVoxelNetwork(nn.Module):
         hidden = self.fine_input(fine, tables.fine)
         for layer in self.fine_layers:
             hidden = layer(hidden, tables.fine)
-        context = torch.cat(
-            (self.downsample(hidden, tables.down), self.coarse_input(coarse, tables.coarse)), dim=1
-        )
+        context = torch.cat((self.downsample(hidden, tables.down), self.coarse_input(coarse, tables.coarse)), dim=1)
         for layer in self.coarse_layers:
             context = layer(context, tables.coarse)
         if self.fine_head is not None:

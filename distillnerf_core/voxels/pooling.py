@@ -74,9 +74,7 @@ def group_points(point_keys: Int64[Tensor, " points"]) -> PointGroups:
     return PointGroups(keys, order, _offsets_from_counts(counts))
 
 
-def pool_mean(
-    groups: PointGroups, features: Float[Tensor, "points channels"]
-) -> Float[Tensor, "voxels channels"]:
+def pool_mean(groups: PointGroups, features: Float[Tensor, "points channels"]) -> Float[Tensor, "voxels channels"]:
     """Averages the features of the points in each voxel; deterministic and differentiable.
 
     Args:

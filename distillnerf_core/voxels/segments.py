@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int, Int64
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
@@ -73,6 +73,30 @@ def gather_sorted(
     return result
 
 
+def bag_sums(
+    rows: Int[Tensor, " members"],
+    table: Float[Tensor, "rows channels"],
+    offsets: Int[Tensor, " segments_plus_one"],
+    weights: Float[Tensor, " members"] | None = None,
+) -> Float[Tensor, "segments channels"]:
+    """Adds up the rows that each segment lists, in the order of the list.
+
+    Args:
+        rows: Row of each member, segment after segment.
+        table: What to add up.
+        offsets: Where each segment begins in `rows`, and the end of the last one; of the type of `rows`.
+        weights: Factor of each member; one if absent.
+
+    Returns:
+        One sum for each segment.
+    """
+    if rows.numel() == 0:
+        return table.new_zeros(len(offsets) - 1, table.shape[1])
+    return functional.embedding_bag(
+        rows, table, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True
+    )
+
+
 def _segment_of_member(members: Tensor, offsets: Tensor) -> Tensor:
     numbers = torch.arange(len(offsets) - 1, device=members.device)
     in_order = numbers.repeat_interleave(offsets.diff(), output_size=len(members))
@@ -81,14 +105,6 @@ def _segment_of_member(members: Tensor, offsets: Tensor) -> Tensor:
 
 def _sorted_offsets(segments: Tensor, segment_count: int) -> Tensor:
     return torch.searchsorted(segments, torch.arange(segment_count + 1, device=segments.device))
-
-
-def _bag_sums(rows: Tensor, table: Tensor, offsets: Tensor, weights: Tensor | None = None) -> Tensor:
-    if rows.numel() == 0:
-        return table.new_zeros(len(offsets) - 1, table.shape[1])
-    return functional.embedding_bag(
-        rows, table, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True
-    )
 
 
 class _GatherSorted(Function):
@@ -103,14 +119,14 @@ class _GatherSorted(Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (segments,) = ctx.saved_tensors
         members = torch.arange(len(segments), device=segments.device)
-        return _bag_sums(members, gradient, _sorted_offsets(segments, ctx.segment_count)), None
+        return bag_sums(members, gradient, _sorted_offsets(segments, ctx.segment_count)), None
 
 
 class _SegmentMean(Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, members: Tensor, offsets: Tensor) -> Tensor:
         ctx.save_for_backward(members, offsets)
-        return _bag_sums(members, features, offsets).div_(offsets.diff()[:, None])
+        return bag_sums(members, features, offsets).div_(offsets.diff()[:, None])
 
     @staticmethod
     @once_differentiable
@@ -122,11 +138,9 @@ class _SegmentMean(Function):
 
 class _WeightedSegmentMean(Function):
     @staticmethod
-    def forward(  # noqa: PLR0917 (autograd passes positional arguments only)
-        ctx: Any, features: Tensor, weights: Tensor, rows: Tensor, members: Tensor, offsets: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, features: Tensor, weights: Tensor, rows: Tensor, members: Tensor, offsets: Tensor) -> Tensor:
         ctx.save_for_backward(features, weights, rows, members, offsets)
-        sums = _bag_sums(rows[members], features, offsets, weights[members])
+        sums = bag_sums(rows[members], features, offsets, weights[members])
         return sums.div_(offsets.diff()[:, None])
 
     @staticmethod
@@ -145,7 +159,7 @@ class _WeightedSegmentMean(Function):
 def _row_sums(table: Tensor, selection: Tensor, weights: Tensor, rows: Tensor, row_count: int) -> Tensor:
     """Sums weights[i] * table[selection[i]] over all i with rows[i] = r, for each r."""
     sorted_rows, order = torch.sort(rows, stable=True)
-    return _bag_sums(selection[order], table, _sorted_offsets(sorted_rows, row_count), weights[order])
+    return bag_sums(selection[order], table, _sorted_offsets(sorted_rows, row_count), weights[order])
 
 
 def _row_products(left: Tensor, left_rows: Tensor, right: Tensor, right_rows: Tensor) -> Tensor:

@@ -60,6 +60,4 @@ class SparseLevel:
         Returns:
             The same level on that device.
         """
-        return SparseLevel(
-            self.level, self.keys.to(device), self.features.to(device), self.neighbours.to(device)
-        )
+        return SparseLevel(self.level, self.keys.to(device), self.features.to(device), self.neighbours.to(device))

@@ -104,14 +104,10 @@ class TwoLevelStructure:
             The same structure on that device.
         """
         tensors = (self.fine_keys, self.coarse_keys, self.parent_of_fine, self.coarse_grid, self.children)
-        return TwoLevelStructure(
-            self.fine_level, self.coarse_level, *(tensor.to(device) for tensor in tensors)
-        )
+        return TwoLevelStructure(self.fine_level, self.coarse_level, *(tensor.to(device) for tensor in tensors))
 
 
-def build_structure(
-    fine_keys: Int64[Tensor, " fine_voxels"], fine_level: int, coarse_level: int
-) -> TwoLevelStructure:
+def build_structure(fine_keys: Int64[Tensor, " fine_voxels"], fine_level: int, coarse_level: int) -> TwoLevelStructure:
     """Builds the index of a set of fine voxels and of their ancestors.
 
     Args:

@@ -70,9 +70,7 @@ def reference_network(golden_dir: Path) -> SparseVoxelNetwork:
 
 
 @torch.no_grad()
-def test_every_stage_equals_the_reference(
-    golden: dict[str, Tensor], reference_network: SparseVoxelNetwork
-) -> None:
+def test_every_stage_equals_the_reference(golden: dict[str, Tensor], reference_network: SparseVoxelNetwork) -> None:
     tables = build_tables(build_structure(torch.unique(morton_encode(golden["q5"])), 5, 3))
     hidden = reference_network.fine_input(golden["feats5"], tables.fine)
     assert_relative(hidden[:, :16], golden["init5"])
@@ -152,7 +150,5 @@ def test_number_of_layers_is_free(layers: int) -> None:
 def test_tables_move_together() -> None:
     fine, coarse, tables = frame(30)
     network = SparseVoxelNetwork(TINY)
-    for moved, original in zip(
-        network(fine, coarse, tables.to("cpu")), network(fine, coarse, tables), strict=True
-    ):
+    for moved, original in zip(network(fine, coarse, tables.to("cpu")), network(fine, coarse, tables), strict=True):
         assert torch.equal(moved, original)

@@ -39,9 +39,7 @@ def test_pooled_features_and_their_order_equal_the_reference(octree: dict[str, T
         start = octree[f"pyramid{level}"][1, level]
         leaves = octree[f"ph{level}"][start:].long()
         assert torch.equal(morton_decode(groups.keys), leaves)
-        torch.testing.assert_close(
-            pool_mean(groups, octree["feat"]), octree[f"feats{level}"], rtol=1e-5, atol=1e-6
-        )
+        torch.testing.assert_close(pool_mean(groups, octree["feat"]), octree[f"feats{level}"], rtol=1e-5, atol=1e-6)
 
 
 def test_points_outside_the_cube_fall_into_the_outermost_layer() -> None:
