@@ -1,5 +1,7 @@
 """Publishes the health board on /diagnostics once a second."""
 
+from collections.abc import Callable
+
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -15,9 +17,11 @@ class DiagnosticsPublisher:
     Args:
         node: Node that owns the publisher and the timer.
         board: Conditions to publish.
+        refresh: Called before each publication, to bring the board up to date.
     """
 
-    def __init__(self, node: Node, board: HealthBoard) -> None:
+    def __init__(self, node: Node, board: HealthBoard, refresh: Callable[[], None]) -> None:
+        self._refresh = refresh
         self._node = node
         self._board = board
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -25,12 +29,11 @@ class DiagnosticsPublisher:
 
     def publish(self) -> None:
         """Publishes all conditions."""
+        self._refresh()
         message = DiagnosticArray()
         message.header.stamp = self._node.get_clock().now().to_msg()
         name = self._node.get_name()
-        message.status = [
-            _status(name, part, state) for part, state in sorted(self._board.snapshot().items())
-        ]
+        message.status = [_status(name, part, state) for part, state in sorted(self._board.snapshot().items())]
         self._publisher.publish(message)
 
 

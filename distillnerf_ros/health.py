@@ -5,8 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from types import MappingProxyType
 
 LOG_PERIOD_S = 5.0
+NOTHING: Mapping[str, object] = MappingProxyType({})
+HOLD_S = 3.0
+"""A problem stays visible at least this long: diagnostics are published once a second."""
 
 
 class Level(IntEnum):
@@ -41,24 +45,28 @@ class HealthBoard:
         clock: Seconds, monotonic.
     """
 
-    def __init__(
-        self, log: Callable[[Level, str], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, log: Callable[[Level, str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
         self._clock = clock
         self._lock = threading.Lock()
         self._conditions: dict[str, Condition] = {}
+        self._set_at: dict[str, float] = {}
         self._logged_at: dict[tuple[str, str], float] = {}
 
-    def ok(self, part: str, message: str = "fine", **values: object) -> None:
-        """Says that a part works; ends its problem."""
+    def ok(self, part: str, message: str = "fine", values: Mapping[str, object] = NOTHING) -> None:
+        """Says that a part works; ends its problem, unless that is younger than `HOLD_S`."""
+        with self._lock:
+            current = self._conditions.get(part)
+            troubled = current is not None and current.level is not Level.OK
+            if troubled and self._clock() - self._set_at[part] < HOLD_S:
+                return
         self._set(part, Level.OK, message, values)
 
-    def warn(self, part: str, message: str, **values: object) -> None:
+    def warn(self, part: str, message: str, values: Mapping[str, object] = NOTHING) -> None:
         """Says that a part works with a restriction."""
         self._set(part, Level.WARN, message, values)
 
-    def error(self, part: str, message: str, **values: object) -> None:
+    def error(self, part: str, message: str, values: Mapping[str, object] = NOTHING) -> None:
         """Says that a part does not work."""
         self._set(part, Level.ERROR, message, values)
 
@@ -77,14 +85,14 @@ class HealthBoard:
         """Forgets everything."""
         with self._lock:
             self._conditions.clear()
+            self._set_at.clear()
             self._logged_at.clear()
 
     def _set(self, part: str, level: Level, message: str, values: Mapping[str, object]) -> None:
-        texts = {
-            key: f"{value:.3g}" if isinstance(value, float) else str(value) for key, value in values.items()
-        }
+        texts = {key: _text(value) for key, value in values.items()}
         with self._lock:
             self._conditions[part] = Condition(level, message, texts)
+            self._set_at[part] = self._clock()
             speak = level is not Level.OK and self._due(part, message)
         if speak:
             self._log(level, f"{part}: {message}")
@@ -97,3 +105,7 @@ class HealthBoard:
             self._logged_at.clear()
         self._logged_at[part, message] = now
         return True
+
+
+def _text(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -147,9 +147,7 @@ def _player(context: LaunchContext, bag: str) -> Action:
             ],
             output="screen",
         )
-    return Node(
-        package=PACKAGE, executable="distillnerf_bag_player", arguments=[bag, *options], output="screen"
-    )
+    return Node(package=PACKAGE, executable="distillnerf_bag_player", arguments=[bag, *options], output="screen")
 
 
 def _simulation(context: LaunchContext) -> list[Action]:

@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +28,8 @@ class ParameterSpec:
 
     Attributes:
         name: Dotted name, such as "sync.tolerance_s".
-        default: Value in ROS types (lists for tuples, "" for an absent text or path).
+        default: Value in ROS types: lists for tuples, "NAME=VALUE" texts for a mapping, [""] for an empty list (whose
+            type ROS cannot tell), "" for an absent text or path.
         descriptor: Description and range.
     """
 
@@ -41,9 +42,7 @@ def parameter_specs(cls: type[pydantic.BaseModel], prefix: str = "") -> Iterator
     """Walks a configuration class; a nested configuration becomes a dotted prefix."""
     for name, field in cls.model_fields.items():
         if _is_config(field.annotation):
-            yield from parameter_specs(
-                typing.cast(type[pydantic.BaseModel], field.annotation), f"{prefix}{name}."
-            )
+            yield from parameter_specs(typing.cast(type[pydantic.BaseModel], field.annotation), f"{prefix}{name}.")
         else:
             default = _to_ros(field.get_default(call_default_factory=True))
             yield ParameterSpec(prefix + name, default, _descriptor(prefix + name, field))
@@ -84,7 +83,7 @@ def read_parameters(node: Node, cls: type[ConfigT], changes: Mapping[str, Any] |
         place = nested
         for section in sections:
             place = place.setdefault(section, {})
-        place[last] = _from_ros(value, _field(cls, spec.name))
+        place[last] = _from_ros(value, _field(cls, spec.name), spec.name)
     return parse_config(nested, cls, f"parameters of {node.get_fully_qualified_name()}")
 
 
@@ -101,9 +100,7 @@ def _descriptor(name: str, field: FieldInfo) -> ParameterDescriptor:
         low, high = _bounds(field)
         descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
     elif typing.get_origin(kind) is typing.Literal:
-        descriptor.additional_constraints = "one of " + ", ".join(
-            str(choice) for choice in typing.get_args(kind)
-        )
+        descriptor.additional_constraints = "one of " + ", ".join(str(choice) for choice in typing.get_args(kind))
     return descriptor
 
 
@@ -141,14 +138,24 @@ def _to_ros(value: Any) -> Any:
         return ""
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, dict):
+        return [f"{key}={item}" for key, item in value.items()] or [""]
     if isinstance(value, tuple | list):
         return list(value) or [""]
     return value
 
 
-def _from_ros(value: Any, field: FieldInfo) -> Any:
+def _from_ros(value: Any, field: FieldInfo, name: str) -> Any:
     if isinstance(value, str):
         return value if value or field.default == "" else None
-    if isinstance(value, list | tuple) or hasattr(value, "typecode"):
-        return tuple(item for item in value if item != "")
-    return value
+    if not isinstance(value, Sequence):
+        return value
+    items = tuple(item for item in value if item != "")
+    return _pairs(items, name) if typing.get_origin(_plain(field.annotation)) is dict else items
+
+
+def _pairs(items: tuple[str, ...], name: str) -> dict[str, str]:
+    for item in items:
+        if "=" not in item:
+            raise ConfigurationError(f"parameter {name}: expected entries NAME=VALUE, got {item!r}")
+    return dict(item.split("=", 1) for item in items)

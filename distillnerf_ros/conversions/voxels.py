@@ -37,9 +37,7 @@ def semantic_grid(
     message.resolution = voxel_size_m
     message.size = [int(count) for count in labels.shape]
     message.class_names = list(GRID_NAMES)
-    message.class_colors = [
-        _color(label, 0.0 if name == "free" else 1.0) for label, name in enumerate(GRID_NAMES)
-    ]
+    message.class_colors = [_color(label, 0.0 if name == "free" else 1.0) for label, name in enumerate(GRID_NAMES)]
     message.label = byte_array(labels)
     message.confidence = byte_array(np.rint(np.clip(confidence, 0.0, 1.0) * 255.0).astype(np.uint8))
     return message
@@ -64,10 +62,7 @@ def class_markers(
     nearest = np.argsort((centers_m**2).sum(axis=1), kind="stable")[:max_cubes]
     centers_m, labels = centers_m[nearest], labels[nearest]
     clear = Marker(header=header, ns="occupancy", action=Marker.DELETEALL)
-    cubes = [
-        _cube_list(centers_m[labels == label], int(label), voxel_size_m, header)
-        for label in np.unique(labels)
-    ]
+    cubes = [_cube_list(centers_m[labels == label], int(label), voxel_size_m, header) for label in np.unique(labels)]
     return MarkerArray(markers=[clear, *cubes])
 
 

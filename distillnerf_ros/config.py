@@ -1,0 +1,117 @@
+"""Configuration of the node; its ROS parameters are declared from these types. Imports torch through the core."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from distillnerf_core.configuration import Config
+from distillnerf_core.perception.config import DepthConfig, OccupancyConfig, PerceptionConfig, QueryConfig
+from distillnerf_core.streams.stream_config import MotionConfig, StreamConfig
+from distillnerf_core.streams.synchroniser import SynchroniserConfig
+from distillnerf_core.streams.transform_buffer import TransformConfig
+
+
+class InputConfig(Config):
+    """Where the images come from."""
+
+    preset: str = Field(
+        default="auto",
+        description="Topics of the cameras: auto (looks at topic names and types for 10 s), nuscenes_upper, "
+        "nuscenes_lower, nuscenes_raw, dataset_bridge, autoware, or the path of a YAML file",
+    )
+    image_transport: Literal["auto", "raw", "compressed"] = Field(
+        default="auto", description="Type of the image topics; auto: as published, else by the topic's name"
+    )
+    reliability: Literal["best_effort", "reliable"] = Field(
+        default="best_effort",
+        description="Reliability of the image subscriptions; best_effort receives from both kinds",
+    )
+    calibration_file: str = Field(default="", description="JSON file with calibrations for cameras without CameraInfo")
+    max_image_pixels: int = Field(default=64_000_000, ge=1, le=1_000_000_000, description="Larger images are refused")
+
+
+class TfConfig(MotionConfig, TransformConfig):
+    """Frames, transforms and motion compensation."""
+
+
+class ModelConfig(Config):
+    """The network and how it runs."""
+
+    checkpoint: str = Field(default="", description="Path of a checkpoint; empty: the one that ships with the package")
+    device: str = Field(default="auto", description="cpu, cuda, cuda:1 ...; auto: the GPU if there is one")
+    max_rate_hz: float = Field(
+        default=0.0, ge=0, le=1000, description="Most frames perceived a second; 0: as many as the device allows"
+    )
+
+
+class MarkerConfig(Config):
+    """Occupancy as markers, which RViz draws slowly; the point cloud is the fast display."""
+
+    enable: bool = Field(default=False, description="Publish ~/occupancy/markers")
+    max_cubes: int = Field(
+        default=20_000, ge=1, le=200_000, description="Most cubes, the nearest ones; RViz stalls beyond"
+    )
+
+
+class NodeOccupancyConfig(OccupancyConfig):
+    """Occupancy and its display."""
+
+    markers: MarkerConfig = MarkerConfig()
+
+
+class CacheConfig(Config):
+    """How long results are answers."""
+
+    max_age_s: float = Field(
+        default=5.0, gt=0, le=3600, description="Queries to an older frame are answered with status STALE"
+    )
+
+
+class DiagnosticsConfig(Config):
+    """When diagnostics warn."""
+
+    max_latency_ms: float = Field(
+        default=1000.0, gt=0, le=60_000, description="Warn where a frame takes longer from last image to messages"
+    )
+    max_image_gap_s: float = Field(
+        default=2.0, gt=0, le=60, description="Report a camera as silent after this time without an image"
+    )
+
+
+class NodeConfig(Config):
+    """All parameters of the node."""
+
+    auto_activate: bool = Field(
+        default=False, description="Configure and activate at start, where no launch file or manager does"
+    )
+    input: InputConfig = InputConfig()
+    sync: SynchroniserConfig = SynchroniserConfig()
+    tf: TfConfig = TfConfig()
+    model: ModelConfig = ModelConfig()
+    depth: DepthConfig = DepthConfig()
+    occupancy: NodeOccupancyConfig = NodeOccupancyConfig()
+    query: QueryConfig = QueryConfig()
+    cache: CacheConfig = CacheConfig()
+    diagnostics: DiagnosticsConfig = DiagnosticsConfig()
+
+    def stream_config(self) -> StreamConfig:
+        """Returns the configuration of the way from messages to frames."""
+        motion = {name: getattr(self.tf, name) for name in MotionConfig.model_fields}
+        transforms = {name: getattr(self.tf, name) for name in TransformConfig.model_fields}
+        return StreamConfig(
+            preset=self.input.preset,
+            calibration_file=self.input.calibration_file,
+            synchroniser=self.sync,
+            transforms=TransformConfig(**transforms),
+            motion=MotionConfig(**motion),
+            max_image_pixels=self.input.max_image_pixels,
+        )
+
+    def perception_config(self) -> PerceptionConfig:
+        """Returns the configuration of the outputs."""
+        return PerceptionConfig(depth=self.depth, occupancy=self.occupancy, query=self.query)
+
+    def checkpoint_path(self) -> Path | None:
+        """Returns the checkpoint to load, None for the embedded one."""
+        return Path(self.model.checkpoint).expanduser() if self.model.checkpoint else None

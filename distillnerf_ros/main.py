@@ -1,0 +1,50 @@
+"""Entry point of the node's process."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+from distillnerf_ros.node import DistillNerfNode
+
+
+class RosLogHandler(logging.Handler):
+    """Hands the library's log records to the node's logger.
+
+    Args:
+        target: The node's logger.
+    """
+
+    def __init__(self, target: RcutilsLogger) -> None:
+        super().__init__(logging.WARNING)
+        self._target = target
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Logs a record with the severity it has."""
+        text = self.format(record)
+        if record.levelno >= logging.ERROR:
+            self._target.error(text)
+        else:
+            self._target.warning(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the node until it is interrupted; returns the exit status."""
+    rclpy.init(args=list(arguments) if arguments is not None else None)
+    node = DistillNerfNode()
+    logging.getLogger().addHandler(RosLogHandler(node.get_logger()))
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""The lifecycle node: from parameters to an active perception session and back.
+
+This module imports without torch: what is missing is said when the node is created and when it is configured.
+"""
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from distillnerf_core.errors import DistillNerfError
+from distillnerf_ros.diagnostics import DiagnosticsPublisher
+from distillnerf_ros.health import HealthBoard, Level
+from distillnerf_ros.parameters import declare_parameters, read_parameters
+from distillnerf_ros.query_service import Answerer, QueryTextService
+
+if TYPE_CHECKING:
+    from distillnerf_core.perception.pipeline import PerceptionPipeline
+    from distillnerf_core.streams.layouts import Layout
+    from distillnerf_ros.config import NodeConfig
+    from distillnerf_ros.layout_search import LayoutSearch
+    from distillnerf_ros.session import PerceptionSession
+    from distillnerf_ros.session_health import SessionHealth
+
+logger = logging.getLogger(__name__)
+
+
+class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
+    """Node `distillnerf`: surround cameras in; depth, semantic occupancy and answers to texts out."""
+
+    def __init__(self) -> None:
+        super().__init__("distillnerf")
+        self.board = HealthBoard(self._log)
+        self._config: NodeConfig | None = None
+        self._pipeline: PerceptionPipeline | None = None
+        self._search: LayoutSearch | None = None
+        self._session: PerceptionSession | None = None
+        self._health: SessionHealth | None = None
+        self._declared = self._declare()
+        self._diagnostics = DiagnosticsPublisher(self, self.board, self._refresh)
+        self._query = QueryTextService(self, self._answerer, self.board)
+        if self._declared and self.get_parameter("auto_activate").value:
+            self._starter = self.create_timer(0.0, self._start)
+
+    @property
+    def session(self) -> "PerceptionSession | None":
+        """The running session while the node is active and knows its cameras."""
+        return self._session
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Reads the parameters and loads the checkpoint; a problem leaves the node unconfigured."""
+        if not (self._declared or self._declare()):
+            return TransitionCallbackReturn.FAILURE
+        try:
+            self._configure()
+        except DistillNerfError as err:
+            self.board.error("model", str(err))
+            return TransitionCallbackReturn.FAILURE
+        except Exception as err:  # a node that cannot be configured says so and stays
+            logger.exception("configuring failed")
+            self.board.error("model", f"unexpected {type(err).__name__}: {err}; the log has the trace")
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribes to the cameras, or looks for them where the preset is "auto"."""
+        from distillnerf_core.streams.layouts import load_layout
+        from distillnerf_ros.layout_search import LayoutSearch
+
+        assert self._config is not None
+        preset = self._config.input.preset
+        try:
+            if preset == "auto":
+                self._search = LayoutSearch(self, self.board, self._open_session)
+            else:
+                self._open_session(load_layout(preset))
+        except DistillNerfError as err:
+            self.board.error("input", str(err))
+            return TransitionCallbackReturn.FAILURE
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Ends subscriptions and inference."""
+        self._close_session()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Frees the network."""
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Frees everything."""
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Returns to the unconfigured state."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """Ends the inference thread before the node."""
+        self._release()
+        super().destroy_node()
+
+    def _declare(self) -> bool:
+        try:
+            from distillnerf_ros.config import NodeConfig
+        except ImportError as err:
+            self.board.error(
+                "model",
+                f"{sys.executable} lacks {err.name}: install it for this interpreter "
+                f"(`{sys.executable} -m pip install torch`, see the README), then start the node again",
+            )
+            return False
+        declare_parameters(self, NodeConfig)
+        return True
+
+    def _configure(self) -> None:
+        from distillnerf_core.errors import LanguageError
+        from distillnerf_core.perception.pipeline import PerceptionPipeline
+        from distillnerf_core.perception.query import TextQuery
+        from distillnerf_ros.config import NodeConfig
+
+        config = read_parameters(self, NodeConfig)
+        pipeline = PerceptionPipeline.from_checkpoint(
+            config.checkpoint_path(), config.perception_config(), config.model.device
+        )
+        try:
+            pipeline.encode_query(TextQuery(("car",)))
+            self.board.ok("query", "ready")
+        except LanguageError as err:
+            self.board.error("query", str(err))
+        self._config, self._pipeline = config, pipeline
+        values = {"checkpoint": config.model.checkpoint or "embedded", "device": pipeline.device}
+        self.board.ok("model", "loaded", values)
+        self.get_logger().info(f"configured on {pipeline.device}")
+
+    def _open_session(self, layout: "Layout") -> None:
+        from distillnerf_ros.session import PerceptionSession
+        from distillnerf_ros.session_health import SessionHealth
+
+        assert self._config is not None
+        assert self._pipeline is not None
+        try:
+            self._session = PerceptionSession(self, layout, self._config, self._pipeline, self.board)
+        except DistillNerfError as err:
+            self.board.error("input", str(err))
+            if self._search is None:
+                raise
+            return
+        self._health = SessionHealth(self._session, self.board, self._config.diagnostics)
+        topics = ", ".join(camera.image_topic for camera in layout.cameras)
+        self.board.ok("input", f"layout {layout.name}", {"topics": topics})
+        self.get_logger().info(f"layout {layout.name}: {topics}")
+
+    def _close_session(self) -> None:
+        if self._search is not None:
+            self._search.stop()
+        if self._session is not None:
+            self._session.close()
+        self._search = self._session = self._health = None
+
+    def _release(self) -> None:
+        self._close_session()
+        self._pipeline = None
+
+    def _answerer(self) -> Answerer | None:
+        session, pipeline, config = self._session, self._pipeline, self._config
+        if session is None or pipeline is None or config is None:
+            return None
+        return Answerer(pipeline, lambda: session.latest, config.tf.base_frame, config.cache.max_age_s)
+
+    def _refresh(self) -> None:
+        if self._health is not None:
+            self._health.refresh()
+
+    def _start(self) -> None:
+        self.destroy_timer(self._starter)
+        if self.trigger_configure() is TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def _log(self, level: Level, text: str) -> None:
+        if level is Level.ERROR:
+            self.get_logger().error(text)
+        else:
+            self.get_logger().warning(text)

@@ -1,0 +1,213 @@
+"""An active node's work: messages in, one inference thread, results out."""
+
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.node import Node
+
+from distillnerf_core.errors import CalibrationError, DistillNerfError, TransformError
+from distillnerf_core.perception.pipeline import PerceptionPipeline
+from distillnerf_core.perception.results import PerceptionResult
+from distillnerf_core.streams.camera_set import AddOutcome
+from distillnerf_core.streams.frame_assembler import AssembledFrame, LocatedSweep
+from distillnerf_core.streams.frame_stream import FrameStream
+from distillnerf_core.streams.layouts import Layout
+from distillnerf_ros.config import NodeConfig
+from distillnerf_ros.conversions.status import frame_status
+from distillnerf_ros.health import HealthBoard
+from distillnerf_ros.inference_worker import NewestWinsWorker
+from distillnerf_ros.publishers import ResultPublishers
+from distillnerf_ros.subscriptions import InputSubscriptions
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_LATENCIES = 200
+
+
+@dataclass(frozen=True)
+class Job:
+    """A sweep for the inference thread.
+
+    Attributes:
+        located: The sweep.
+        stamp_errors_ms: By how much each image missed its place in the sweep.
+        arrival_ns: Monotonic time of the last image's arrival.
+        generation: Number of time jumps before it.
+    """
+
+    located: LocatedSweep
+    stamp_errors_ms: tuple[float, ...]
+    arrival_ns: int
+    generation: int
+
+
+@dataclass(frozen=True)
+class PerceivedFrame:
+    """The newest answer to "what is around".
+
+    Attributes:
+        result: Everything that was derived from the sweep.
+        assembled: The sweep's images and frames.
+        completed_ns: Monotonic time of completion.
+    """
+
+    result: PerceptionResult
+    assembled: AssembledFrame
+    completed_ns: int
+
+    @property
+    def cameras_used(self) -> list[str]:
+        """Names of the cameras whose image was used."""
+        frame = self.assembled.frame
+        return [name for name, used in zip(frame.rig.names, frame.camera_mask.tolist(), strict=True) if used]
+
+
+class PerceptionSession:
+    """Everything between subscriptions and publishers while the node is active.
+
+    Messages are taken in the executor's thread, which alone touches the stream; decoding, inference and
+    publishing happen in one other thread.
+
+    Args:
+        node: Node that owns topics and timers.
+        layout: Cameras and their topics.
+        config: The node's configuration.
+        pipeline: Perception.
+        board: Where problems are reported.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        layout: Layout,
+        config: NodeConfig,
+        pipeline: PerceptionPipeline,
+        board: HealthBoard,
+    ) -> None:
+        self.stream = FrameStream(layout, config.stream_config())
+        self.processed = 0
+        self.latencies_ms: deque[float] = deque(maxlen=REMEMBERED_LATENCIES)
+        self._pipeline = pipeline
+        self._board = board
+        self._assembler = self.stream.assembler(*pipeline.input_size)
+        self._base_frame = config.tf.base_frame
+        self._min_period_ns = round(1e9 / config.model.max_rate_hz) if config.model.max_rate_hz else 0
+        self._last_submitted_ns = 0
+        self._lock = threading.Lock()
+        self._latest: PerceivedFrame | None = None
+        self._generation = 0
+        self._publishers = ResultPublishers(node, layout.names, config)
+        self._worker = NewestWinsWorker(self._work, "distillnerf inference")
+        self._worker.start()
+        self._inputs = InputSubscriptions(node, layout, config.input.image_transport, config.input.reliability, self)
+
+    @property
+    def latest(self) -> PerceivedFrame | None:
+        """The newest perceived frame, None before the first and after a time jump."""
+        with self._lock:
+            return self._latest
+
+    @property
+    def dropped(self) -> int:
+        """Sweeps that were complete and are not perceived: replaced by newer ones, or unusable."""
+        return self._worker.dropped + self.stream.dropped.total()
+
+    def close(self) -> None:
+        """Ends subscriptions, thread and topics."""
+        self._inputs.destroy()
+        self._worker.stop()
+        self._publishers.destroy()
+
+    def take_image(self, camera: str, message: Any) -> None:
+        """Takes an image; a step back in time forgets everything from before it."""
+        outcome = self.stream.add_image(camera, message, time.monotonic_ns())
+        if outcome is AddOutcome.RESET:
+            self._reset()
+        elif outcome is AddOutcome.UNSTAMPED:
+            self._board.error(f"camera {camera}", self.stream.last_problem)
+        self.poll()
+
+    def take_camera_info(self, camera: str, message: Any) -> None:
+        """Takes a calibration; an unusable one is reported and masks the camera."""
+        try:
+            self.stream.add_camera_info(camera, message)
+        except CalibrationError as err:
+            self._board.error(f"calibration {camera}", str(err))
+        else:
+            if self.stream.calibrations.calibration(camera) is not None:
+                self._board.ok(f"calibration {camera}")
+
+    def take_transforms(self, message: Any, static: bool) -> None:
+        """Takes transforms; bad ones are reported and left out."""
+        try:
+            self.stream.add_transforms(message, static)
+        except TransformError as err:
+            self._board.error("tf", str(err))
+        else:
+            self._board.ok("tf", values={"frames": len(self.stream.transforms.frames)})
+
+    def poll(self) -> None:
+        """Hands sweeps that are due to the inference thread."""
+        lost = self.stream.dropped.total()
+        for located in self.stream.poll(time.monotonic_ns()):
+            self._submit(located)
+        if self.stream.dropped.total() > lost:
+            self._board.error("tf", self.stream.last_problem)
+
+    def _submit(self, located: LocatedSweep) -> None:
+        stamp_ns = located.sweep.stamp_ns
+        if stamp_ns - self._last_submitted_ns < self._min_period_ns:
+            return
+        self._last_submitted_ns = stamp_ns
+        counters = [self.stream.synchroniser.counters[name] for name in located.sweep.cameras]
+        errors = tuple(counter.stamp_error_ns / 1e6 for counter in counters)
+        arrival_ns = max(counter.last_arrival_ns for counter in counters)
+        self._worker.submit(Job(located, errors, arrival_ns, self._generation))
+
+    def _reset(self) -> None:
+        with self._lock:
+            self._generation += 1
+            self._latest = None
+        self._last_submitted_ns = 0
+        self._worker.clear()
+        self._board.warn("sync", "time jumped back: everything from before is forgotten")
+
+    def _work(self, job: Job) -> None:
+        try:
+            self._perceive(job)
+        except DistillNerfError as err:
+            self._board.error("frame", str(err))
+        except Exception as err:  # the node outlives whatever a single frame runs into
+            logger.exception("frame %d failed", job.located.sweep.stamp_ns)
+            self._board.error("frame", f"unexpected {type(err).__name__}: {err}; the log has the trace")
+        else:
+            self._board.ok("frame")
+
+    def _perceive(self, job: Job) -> None:
+        start_ns = time.monotonic_ns()
+        assembled = self._assembler.assemble(job.located)
+        for camera, problem in assembled.problems.items():
+            self._board.error(f"camera {camera}", problem)
+        decoded_ns = time.monotonic_ns()
+        result = self._pipeline.perceive(assembled.frame, self._publishers.wanted())
+        perceived_ns = time.monotonic_ns()
+        perceived = PerceivedFrame(result, assembled, perceived_ns)
+        with self._lock:
+            if job.generation != self._generation:
+                return
+            self._latest = perceived
+        self._publishers.publish(result, assembled)
+        done_ns = time.monotonic_ns()
+        self.processed += 1
+        self.latencies_ms.append((done_ns - job.arrival_ns) / 1e6)
+        stages = {
+            "wait": (start_ns - job.arrival_ns) / 1e6,
+            "decode": (decoded_ns - start_ns) / 1e6,
+            **dict(result.timings.stages_ms),
+            "publish": (done_ns - perceived_ns) / 1e6,
+        }
+        self._publishers.publish_status(frame_status(perceived, job.stamp_errors_ms, stages, self, self._base_frame))

@@ -1,0 +1,107 @@
+"""Says once a second how an active node's inputs and inference are doing."""
+
+import time
+from collections import deque
+from statistics import quantiles
+
+from distillnerf_core.streams.camera_set import CameraCounters
+from distillnerf_ros.config import DiagnosticsConfig
+from distillnerf_ros.health import HealthBoard
+from distillnerf_ros.session import PerceptionSession
+
+RATE_WINDOW = 6
+"""Reports (seconds) over which the rate of a camera is taken."""
+LOW_RATE_SHARE = 0.5
+
+
+class SessionHealth:
+    """Reports cameras, synchroniser and latency of a session on a board.
+
+    Args:
+        session: The active session.
+        board: Where the conditions go.
+        config: When to warn.
+    """
+
+    def __init__(self, session: PerceptionSession, board: HealthBoard, config: DiagnosticsConfig) -> None:
+        self._session = session
+        self._board = board
+        self._config = config
+        self._received: dict[str, deque[tuple[float, int]]] = {}
+        self._incomplete = 0
+        self._started_ns = time.monotonic_ns()
+
+    def refresh(self) -> None:
+        """Brings the board up to date."""
+        counters = self._session.stream.synchroniser.counters
+        rates = {name: self._rate_hz(name, counter) for name, counter in counters.items()}
+        for name, counter in counters.items():
+            self._report_camera(name, counter, rates[name], max(rates.values()))
+        self._report_sync()
+        self._report_latency()
+
+    def _rate_hz(self, name: str, counter: CameraCounters) -> float:
+        history = self._received.setdefault(name, deque(maxlen=RATE_WINDOW))
+        history.append((time.monotonic(), counter.received))
+        duration = history[-1][0] - history[0][0]
+        return (history[-1][1] - history[0][1]) / duration if duration > 0 else 0.0
+
+    def _report_camera(self, name: str, counter: CameraCounters, rate_hz: float, best_hz: float) -> None:
+        part, topic = f"camera {name}", self._topic(name)
+        silent_s = (time.monotonic_ns() - (counter.last_arrival_ns or self._started_ns)) / 1e9
+        values: dict[str, object] = {
+            "rate_hz": rate_hz,
+            "received": counter.received,
+            "used": counter.used,
+            "late": counter.late,
+        }
+        if silent_s > self._config.max_image_gap_s:
+            self._board.warn(part, f"no image on {topic} for {silent_s:.0f} s; check camera and cable", values)
+        elif len(self._received[name]) == RATE_WINDOW and rate_hz < LOW_RATE_SHARE * best_hz:
+            self._board.warn(
+                part,
+                f"{rate_hz:.1f} Hz on {topic} where others have {best_hz:.1f} Hz: images are lost; use "
+                "compressed images or the Fast DDS profile config/fastdds_large_images.xml",
+                values,
+            )
+        else:
+            self._board.ok(part, values=values)
+
+    def _report_sync(self) -> None:
+        sweeps = self._session.stream.synchroniser.sweeps
+        fresh, self._incomplete = sweeps.incomplete - self._incomplete, sweeps.incomplete
+        values: dict[str, object] = {
+            "complete": sweeps.complete,
+            "emitted": sweeps.emitted,
+            "incomplete": sweeps.incomplete,
+        }
+        if fresh > 0:
+            missing = ", ".join(sweeps.last_incomplete_missing)
+            self._board.error(
+                "sync", f"too few cameras, missing {missing}; check them or lower sync.min_cameras", values
+            )
+        else:
+            self._board.ok("sync", values=values)
+
+    def _report_latency(self) -> None:
+        latencies = list(self._session.latencies_ms)
+        values: dict[str, object] = {"processed": self._session.processed, "dropped": self._session.dropped}
+        if len(latencies) < 2:
+            self._board.ok("latency", "no figures yet", values)
+            return
+        cuts = quantiles(latencies, n=100, method="inclusive")
+        figures = {"p50_ms": cuts[49], "p99_ms": cuts[98], **values}
+        if latencies[-1] > self._config.max_latency_ms:
+            limit = self._config.max_latency_ms
+            self._board.warn(
+                "latency",
+                f"{latencies[-1]:.0f} ms, above diagnostics.max_latency_ms = {limit:.0f}; lower depth.scale or "
+                "model.max_rate_hz, or use a GPU",
+                figures,
+            )
+        else:
+            self._board.ok("latency", values=figures)
+
+    def _topic(self, name: str) -> str:
+        cameras = self._session.stream.layout.cameras
+        return next(camera.image_topic for camera in cameras if camera.name == name)
