@@ -13,6 +13,12 @@ Components = tuple[Tensor, Tensor, Tensor]
 _TINY = 1e-9
 
 
+def components(vectors: Tensor, dim: int) -> Components:
+    """Splits vectors along a dimension of size three."""
+    x, y, z = vectors.unbind(dim)
+    return x, y, z
+
+
 def box_distance(origin: Components, direction: Components, half: Components) -> Tensor:
     """Intersect rays with boxes |x| <= half (slab method).
 
@@ -50,11 +56,8 @@ def ellipsoid_distance(origin: Components, direction: Components, half: Componen
     scaled_d = [d / h for d, h in zip(direction, half, strict=True)]
     a = scaled_d[0] * scaled_d[0] + scaled_d[1] * scaled_d[1] + scaled_d[2] * scaled_d[2]
     shift = -(scaled_o[0] * scaled_d[0] + scaled_o[1] * scaled_d[1] + scaled_o[2] * scaled_d[2]) / a
-    gap_squared: Tensor | float = 0.0
-    for o, d in zip(scaled_o, scaled_d, strict=True):
-        closest = o + shift * d
-        gap_squared = gap_squared + closest * closest
-    inside = 1.0 - gap_squared
+    x, y, z = (o + shift * d for o, d in zip(scaled_o, scaled_d, strict=True))
+    inside = 1.0 - (x * x + y * y + z * z)
     root = (inside.clamp(min=0.0) / a).sqrt()
     near, far = shift - root, shift + root
     first = torch.where(near > 0, near, far)

@@ -9,6 +9,7 @@ from torch import Tensor
 from distillnerf_core.simulation.intersections import (
     Components,
     box_distance,
+    components,
     ellipsoid_distance,
     frustum_distance,
 )
@@ -78,9 +79,9 @@ def _cast_shape(
     local_origin = torch.einsum("nij,ni->nj", primitives.rotation, relative)
     for slot, active in enumerate((lists >= 0).sum(dim=0).tolist()):
         which = lists[:active, slot]
-        ray = rotate_to_local(primitives.rotation[which], directions[:, :active].unbind(0))
-        origin = local_origin[which, :, None].unbind(1)
-        half = primitives.half_size_m[which, :, None].unbind(1)
+        ray = rotate_to_local(primitives.rotation[which], components(directions[:, :active], 0))
+        origin = components(local_origin[which, :, None], 1)
+        half = components(primitives.half_size_m[which, :, None], 1)
         found = intersect(kind, origin, ray, half, primitives.taper[which, None])
         nearer = found < best[:active]
         best[:active] = torch.where(nearer, found, best[:active])

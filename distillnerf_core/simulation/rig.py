@@ -23,8 +23,7 @@ PHASES_MS = (0.0, 7.6, 15.5, 23.0, 32.7, 42.6)
 REFERENCE_CAMERA = CAMERA_NAMES.index("CAM_FRONT")
 """The camera whose exposure is the reference time of a frame."""
 IMAGE_HEIGHT, IMAGE_WIDTH = 900, 1600
-LIDAR_POSITION_M = (0.944, 0.0, 1.840)
-"""Place of LIDAR_TOP in the ego frame; its own axes are x right, y forward, z up."""
+LIDAR_NAME = "LIDAR_TOP"
 
 
 @dataclass(frozen=True)
@@ -61,4 +60,12 @@ def _camera_to_ego(mount: _Mount) -> Float[Tensor, "4 4"]:
     pose = torch.eye(4)
     pose[:3, :3] = torch.from_numpy(body).float() @ body_from_camera
     pose[:3, 3] = torch.tensor(mount.position)
+    return pose
+
+
+def nuscenes_lidar_to_ego() -> Float[Tensor, "4 4"]:
+    """Returns the pose of LIDAR_TOP; its own axes are x right, y forward, z up."""
+    pose = torch.eye(4)
+    pose[:2, :2] = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
+    pose[:3, 3] = torch.tensor((0.944, 0.0, 1.840))
     return pose

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from distillnerf_core.simulation.intersections import components
 from distillnerf_core.simulation.primitives import Primitives, Shape, bounding_half_size
 from distillnerf_core.simulation.ray_casting import intersect, rotate_to_local
 from distillnerf_core.simulation.tiles import compact
@@ -31,12 +32,10 @@ def in_shadow(
         for slot, active in enumerate((lists >= 0).sum(dim=0).tolist()):
             which = lists[:active, slot]
             rotation = primitives.rotation[which]
-            offset = (bundles[:, :active] - primitives.center_m[which].T[:, :, None]).unbind(0)
-            ray = torch.einsum("nij,i->jn", rotation, sun_direction)[:, :, None].unbind(0)
-            half = primitives.half_size_m[which, :, None].unbind(1)
-            found = intersect(
-                kind, rotate_to_local(rotation, offset), (ray[0], ray[1], ray[2]), half, primitives.taper[which, None]
-            )
+            offset = components(bundles[:, :active] - primitives.center_m[which].T[:, :, None], 0)
+            ray = components(torch.einsum("nij,i->jn", rotation, sun_direction)[:, :, None], 0)
+            half = components(primitives.half_size_m[which, :, None], 1)
+            found = intersect(kind, rotate_to_local(rotation, offset), ray, half, primitives.taper[which, None])
             hidden[:active] |= found < torch.inf
         dark[order] = hidden
     return dark & wanted

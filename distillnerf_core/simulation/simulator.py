@@ -1,6 +1,11 @@
 """Sweeps of a simulated vehicle: images at their own exposure times, with exact ground truth."""
 
+from dataclasses import replace
+
+import pydantic
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from distillnerf_core.configuration import Config
 from distillnerf_core.frames import MultiViewFrame, SupervisedFrame
@@ -25,15 +30,20 @@ class SimulationConfig(Config):
         supersampling: Rays along each side of a pixel for the colours; labels and distances use the central ray.
     """
 
-    height: int = 96
-    width: int = 176
+    height: int = pydantic.Field(default=96, ge=8)
+    width: int = pydantic.Field(default=176, ge=8)
     shadows: bool = True
-    supersampling: int = 2
+    supersampling: int = pydantic.Field(default=2, ge=1, le=8)
 
 
 def exposure_ns(sweep_start_ns: int) -> tuple[int, ...]:
     """Returns the exposure time of each camera of a sweep."""
     return tuple(sweep_start_ns + round(phase * 1e6) for phase in PHASES_MS)
+
+
+def reference_stamp_ns(sweep_start_ns: int) -> int:
+    """Returns the exposure time of the reference camera, which is the time of the frame."""
+    return exposure_ns(sweep_start_ns)[REFERENCE_CAMERA]
 
 
 def simulate_sweep(
@@ -54,16 +64,11 @@ def simulate_sweep(
         Images and ground truth; the extrinsics hold the motion between the exposures.
     """
     config = config or SimulationConfig()
+    stamps, reference_ns = exposure_ns(sweep_start_ns), reference_stamp_ns(sweep_start_ns)
     device = scene.primitives.center_m.device
-    stamps = exposure_ns(sweep_start_ns)
-    mounted = nuscenes_rig(config.height, config.width)
-    in_world = rig_in_world(scene, mounted, stamps).to(device)
-    views = [_render_camera(scene, in_world.select([camera]), stamps[camera], config) for camera in range(len(stamps))]
-    reference_ns = stamps[REFERENCE_CAMERA]
+    views = render_cameras(scene, stamps, config)
     ego_to_world = scene.path.pose(reference_ns * 1e-9)
-    world_to_ego = invert_rigid(ego_to_world)
-    camera_to_ego = (world_to_ego @ in_world.camera_to_ego.cpu().double()).float()
-    rig = CameraRig(mounted.names, mounted.intrinsics, camera_to_ego, config.height, config.width).to(device)
+    rig = motion_compensated_rig(scene, stamps, reference_ns, config).to(device)
     distance = torch.stack([geometry.distance_m for _, geometry in views])
     frame = MultiViewFrame(
         stamp_ns=reference_ns,
@@ -72,29 +77,45 @@ def simulate_sweep(
         camera_mask=torch.ones(len(stamps), dtype=torch.bool, device=device),
         camera_stamps_ns=stamps,
     )
-    solids = scene.primitives.at_time(reference_ns * 1e-9)
     return SupervisedFrame(
         frame=frame,
         ray_distance_m=distance,
         labels=torch.stack([geometry.labels for _, geometry in views]),
-        occupancy=voxelise(solids, ego_to_world, grid),
+        occupancy=voxelise(scene.primitives.at_time(reference_ns * 1e-9), ego_to_world, grid),
         visible=visible_voxels(rig, distance, grid),
         grid=grid,
         instances=torch.stack([geometry.instances for _, geometry in views]),
     )
 
 
-def rig_in_world(scene: StreetScene, mounted: CameraRig, stamps_ns: tuple[int, ...]) -> CameraRig:
-    """Returns the cameras with their poses in the world at their exposures, in place of poses in the ego frame."""
+def render_cameras(
+    scene: StreetScene, stamps_ns: tuple[int, ...], config: SimulationConfig
+) -> list[tuple[Float[Tensor, "3 height width"], Geometry]]:
+    """Renders the six cameras, each at its own time; returns images and exact geometry."""
+    device = scene.primitives.center_m.device
+    mounted = nuscenes_rig(config.height, config.width)
     poses = torch.stack([scene.path.pose(stamp * 1e-9) for stamp in stamps_ns])
-    in_world = (poses @ mounted.camera_to_ego.double()).float()
-    return CameraRig(mounted.names, mounted.intrinsics, in_world, mounted.height, mounted.width)
+    in_world = replace(mounted, camera_to_ego=(poses @ mounted.camera_to_ego.double()).float()).to(device)
+    return [
+        _render_camera(scene, in_world.select([camera]), stamp * 1e-9, config) for camera, stamp in enumerate(stamps_ns)
+    ]
+
+
+def motion_compensated_rig(
+    scene: StreetScene, stamps_ns: tuple[int, ...], reference_ns: int, config: SimulationConfig
+) -> CameraRig:
+    """Returns the cameras in the ego frame at the reference time, from where they were at their exposures."""
+    mounted = nuscenes_rig(config.height, config.width)
+    poses = torch.stack([scene.path.pose(stamp * 1e-9) for stamp in stamps_ns])
+    moved = invert_rigid(scene.path.pose(reference_ns * 1e-9)) @ poses @ mounted.camera_to_ego.double()
+    return replace(mounted, camera_to_ego=moved.float())
 
 
 def _render_camera(
-    scene: StreetScene, camera: CameraRig, stamp_ns: int, config: SimulationConfig
+    scene: StreetScene, camera: CameraRig, seconds: float, config: SimulationConfig
 ) -> tuple[torch.Tensor, Geometry]:
-    origin, seconds, factor = camera.camera_to_ego[0, :3, 3], stamp_ns * 1e-9, config.supersampling
+    """Renders one camera whose pose is given in the world frame."""
+    origin, factor = camera.camera_to_ego[0, :3, 3], config.supersampling
     fine = camera_rays(camera.resized(camera.height * factor, camera.width * factor))
     image, geometry = render_view(scene, seconds, origin, fine.directions[0], config.shadows)
     if factor > 1:
