@@ -38,7 +38,7 @@ class SparseConv3d(nn.Module):
         """Convolves the features of voxels.
 
         Args:
-            features: One row for each input voxel of the table.
+            features: One row for each input voxel of the table; converted to the precision of the weight.
             table: Neighbours of the outputs, on the device of the features.
 
         Returns:
@@ -46,6 +46,6 @@ class SparseConv3d(nn.Module):
         """
         function = SubmanifoldConvolution if table.submanifold else StridedConvolution
         result: Tensor = function.apply(  # type: ignore[no-untyped-call]
-            features, self.weight, self.bias, table.pairs
+            features.to(self.weight.dtype), self.weight, self.bias, table.pairs
         )
         return result

@@ -132,6 +132,19 @@ def test_inputs_that_need_no_gradient_receive_none() -> None:
     assert layer.weight.grad is not None
 
 
+def test_half_precision_features_are_convolved_in_the_precision_of_the_weight() -> None:
+    table = fine_neighbours(structure_of(50))
+    layer = layer_of(3, 2)
+    features = torch.randn(table.input_count, 3).bfloat16().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        result = layer(features, table)
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result, layer(features.float(), table))
+    torch.autograd.backward(result.sum())
+    assert features.grad is not None
+    assert features.grad.dtype == torch.bfloat16
+
+
 def test_initial_weights_keep_the_scale_of_activations() -> None:
     torch.manual_seed(0)
     full = torch.cartesian_prod(*[torch.arange(16)] * 3)
