@@ -55,9 +55,7 @@ class FeatureCodec:
 
     def to(self, device: torch.device | str) -> "FeatureCodec":
         """Moves the codec to a device."""
-        return FeatureCodec(
-            self.pca.to(device), self.class_features.to(device), self.class_names, self.encoder_name
-        )
+        return FeatureCodec(self.pca.to(device), self.class_features.to(device), self.class_names, self.encoder_name)
 
     def to_state(self) -> dict[str, Tensor]:
         """Gives the codec as named tensors for a checkpoint; names are stored as UTF-8 JSON bytes."""
@@ -78,9 +76,7 @@ def codec_from_state(state: Mapping[str, Tensor]) -> FeatureCodec:
     """
     missing = [name for name in ("mean", "basis", "class_features", "info") if name not in state]
     if missing:
-        raise CheckpointError(
-            f"language part of the checkpoint lacks {', '.join(missing)}: train or download it again"
-        )
+        raise CheckpointError(f"language part of the checkpoint lacks {', '.join(missing)}: train or download it again")
     mean, basis, features = state["mean"], state["basis"], state["class_features"]
     if mean.shape != basis.shape[:1] or basis.shape[1:] != features.shape[1:]:
         raise CheckpointError(
@@ -93,9 +89,7 @@ def codec_from_state(state: Mapping[str, Tensor]) -> FeatureCodec:
     except (ValueError, KeyError, TypeError) as err:
         raise CheckpointError(f"language part of the checkpoint: unreadable info ({err})") from err
     if len(names) != len(features):
-        raise CheckpointError(
-            f"language part of the checkpoint: {len(names)} names for {len(features)} classes"
-        )
+        raise CheckpointError(f"language part of the checkpoint: {len(names)} names for {len(features)} classes")
     return FeatureCodec(FeaturePca(mean, basis), features, names, encoder_name)
 
 

@@ -125,9 +125,7 @@ def _load_transformer(folder: Path) -> tuple[Any, Any]:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         weights = load_file(folder / "model.safetensors")
     except (OSError, ValueError) as err:
-        raise LanguageError(
-            f"cannot load the text encoder from {folder}: {err}; reinstall it: {_INSTALL}"
-        ) from err
+        raise LanguageError(f"cannot load the text encoder from {folder}: {err}; reinstall it: {_INSTALL}") from err
     model = AutoModel.from_config(config, dtype=torch.float32)
     missing, _ = model.load_state_dict(weights, strict=False)
     absent = [name for name in missing if not name.endswith("position_ids")]

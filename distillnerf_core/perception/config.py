@@ -19,9 +19,7 @@ class DepthConfig(Config):
         le=1,
         description="Size of depth and semantic images as a share of the network's input size",
     )
-    max_range_m: float = Field(
-        default=60.0, gt=0, description="Depths beyond this are reported as +Inf, metres"
-    )
+    max_range_m: float = Field(default=60.0, gt=0, description="Depths beyond this are reported as +Inf, metres")
     min_opacity: float = Field(
         default=0.5, ge=0, le=1, description="Pixels whose ray is less opaque are reported as +Inf (sky)"
     )
@@ -35,9 +33,7 @@ class OccupancyConfig(Config):
         description="Bounds in the base frame, metres: x, y, z of the lower and then of the upper corner",
     )
     voxel_size_m: float = Field(default=0.4, gt=0, description="Edge length of a voxel, metres")
-    density_threshold: float = Field(
-        default=0.5, gt=0, description="Voxels denser than this are occupied, 1/m"
-    )
+    density_threshold: float = Field(default=0.5, gt=0, description="Voxels denser than this are occupied, 1/m")
     vertical_samples: int = Field(
         default=1,
         ge=1,
@@ -67,9 +63,7 @@ class OccupancyConfig(Config):
 class QueryConfig(Config):
     """Answers to texts."""
 
-    threshold: float = Field(
-        default=0.4, ge=0, le=1, description="Voxels scoring at least this belong to an answer"
-    )
+    threshold: float = Field(default=0.4, ge=0, le=1, description="Voxels scoring at least this belong to an answer")
     temperature: float = Field(
         default=DEFAULT_TEMPERATURE, gt=0, description="Softmax temperature between a text and its negatives"
     )

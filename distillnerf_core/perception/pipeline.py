@@ -170,9 +170,7 @@ class PerceptionPipeline:
         scale = self.config.depth.scale
         height, width = (max(1, round(scale * size)) for size in self.input_size)
         rig = frame.visible().rig.resized(height, width)
-        views = self._predictor.render(
-            field, rig, color=Output.RGB in outputs, language=Output.SEMANTICS in outputs
-        )
+        views = self._predictor.render(field, rig, color=Output.RGB in outputs, language=Output.SEMANTICS in outputs)
         distance = open_distance(views.ray_distance_m, views.opacity, self.config.depth.min_opacity)
         return _Images(rig, distance, views.opacity, views.rgb, views.language)
 
@@ -226,7 +224,5 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as err:
-        raise ConfigurationError(
-            f"device {name!r} is not usable here ({err}): use auto, cpu or cuda"
-        ) from err
+        raise ConfigurationError(f"device {name!r} is not usable here ({err}): use auto, cpu or cuda") from err
     return device

@@ -103,9 +103,7 @@ class EncodedQuery:
         return score(features, self.texts, self.negatives, self.kept, self.temperature)
 
 
-def encode_query(
-    query: TextQuery, codec: FeatureCodec, encoder: TextEncoder, config: QueryConfig
-) -> EncodedQuery:
+def encode_query(query: TextQuery, codec: FeatureCodec, encoder: TextEncoder, config: QueryConfig) -> EncodedQuery:
     """Embeds a query's texts and chooses its negatives.
 
     Negatives of the caller all count. Without them, the classes count except the one that means the same as
@@ -137,9 +135,11 @@ def answer_query(
     """
     threshold = config.threshold if query.threshold is None else query.threshold
     index, centers = occupancy.occupied.index, occupancy.occupied.centers_m(occupancy.grid)
-    inside = _inside_box(centers, query.box)
-    index, centers = index[inside], centers[inside]
-    scores = encoded.score(occupancy.occupied.features[inside])
+    features = occupancy.occupied.features
+    if query.box is not None:
+        inside = _inside_box(centers, *query.box)
+        index, centers, features = index[inside], centers[inside], features[inside]
+    scores = encoded.score(features)
     found = scores >= threshold
     regions = [
         region
@@ -157,17 +157,13 @@ def answer_query(
     )
 
 
-def _regions(
-    text: str, index: Tensor, scores: Tensor, grid: VoxelGrid, config: QueryConfig
-) -> list[QueryRegion]:
+def _regions(text: str, index: Tensor, scores: Tensor, grid: VoxelGrid, config: QueryConfig) -> list[QueryRegion]:
     regions = find_regions(text, index.cpu().numpy(), scores.cpu().numpy(), grid, config.min_region_voxels)
     return regions[: config.max_regions]
 
 
-def _inside_box(centers_m: Float[Tensor, "voxels 3"], box: tuple[Box, Box] | None) -> Bool[Tensor, " voxels"]:
-    if box is None:
-        return torch.ones(len(centers_m), dtype=torch.bool, device=centers_m.device)
-    lower, upper = (centers_m.new_tensor(corner) for corner in box)
+def _inside_box(centers_m: Float[Tensor, "voxels 3"], box_min: Box, box_max: Box) -> Bool[Tensor, " voxels"]:
+    lower, upper = centers_m.new_tensor(box_min), centers_m.new_tensor(box_max)
     return ((centers_m >= lower) & (centers_m <= upper)).all(dim=1)
 
 

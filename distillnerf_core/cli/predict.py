@@ -1,0 +1,127 @@
+"""`distillnerf predict`: perceives a recording without ROS and writes everything to files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from distillnerf_core.perception.pipeline import PerceptionPipeline
+    from distillnerf_core.perception.query import TextQuery
+    from distillnerf_core.streams.frame_assembler import AssembledFrame
+
+app = typer.Typer()
+
+
+@app.command()
+def predict(
+    bag: Annotated[Path, typer.Argument(help="rosbag2 folder, .mcap or .db3 file.")],
+    out: Annotated[Path, typer.Option(help="Folder for pictures, depth, occupancy and summary.json.")],
+    query: Annotated[list[str] | None, typer.Option(help="What to look for; may be given several times.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Predictor to run; default: the shipped one.")] = None,
+    max_frames: Annotated[int | None, typer.Option(min=1, help="Stop after this many frames.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of perception outputs (depth, occupancy, query).")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="Camera layout: auto, a preset's name or a YAML file.")] = "auto",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the summary here.")] = None,
+) -> None:
+    """Runs the perception pipeline on a bag, without ROS."""
+    from distillnerf_core.configuration import load_config
+    from distillnerf_core.errors import BagError
+    from distillnerf_core.perception.config import PerceptionConfig
+    from distillnerf_core.perception.pipeline import PerceptionPipeline
+    from distillnerf_core.perception.query import TextQuery
+    from distillnerf_core.streams.bag_frames import BagFrameSource
+    from distillnerf_core.streams.stream_config import StreamConfig
+
+    settings = load_config(config, PerceptionConfig) if config else PerceptionConfig()
+    asked = TextQuery(tuple(query)) if query else None
+    pipeline = PerceptionPipeline.from_checkpoint(checkpoint, settings, device)
+    source = BagFrameSource(bag, *pipeline.input_size, StreamConfig(preset=preset))
+    frames: list[dict[str, Any]] = []
+    try:
+        _perceive_all(source, pipeline, asked, out, max_frames, frames)
+    except BagError:
+        # What a cut recording gave before its end is kept.
+        _report(frames, list(source.problems), out, json_file)
+        raise
+    _report(frames, list(source.problems), out, json_file)
+    if not frames:
+        reasons = "; ".join(source.problems) or "no complete sweep of cameras"
+        raise BagError(f"{bag}: no frame could be perceived: {reasons}")
+
+
+def _perceive_all(
+    source: Any,
+    pipeline: "PerceptionPipeline",
+    asked: "TextQuery | None",
+    out: Path,
+    max_frames: int | None,
+    frames: list[dict[str, Any]],
+) -> None:
+    from tqdm import tqdm
+
+    progress = tqdm(source, desc="predict", unit="frame", total=max_frames)
+    for number, assembled in enumerate(progress):
+        frames.append(_perceive_one(assembled, pipeline, asked, out / f"frame_{number:04d}"))
+        if max_frames is not None and len(frames) >= max_frames:
+            break
+    progress.close()
+
+
+def _perceive_one(
+    assembled: "AssembledFrame", pipeline: "PerceptionPipeline", asked: "TextQuery | None", folder: Path
+) -> dict[str, Any]:
+    from distillnerf_core.perception.export import write_image, write_result
+    from distillnerf_core.perception.pictures.overview import QueryPicture, draw_overview
+    from distillnerf_core.perception.summary import describe_frame
+
+    result = pipeline.perceive(assembled.frame)
+    answer = pipeline.query(result, asked) if asked else None
+    pictures = []
+    if asked is not None and answer is not None:
+        heat = pipeline.query_images(result, asked)
+        pictures = [QueryPicture(text, answer, row, heat[row]) for row, text in enumerate(asked.texts)]
+    write_result(folder, result)
+    title = f"distillnerf  |  {result.stamp_ns * 1e-9:.3f} s"
+    write_image(folder / "overview.png", draw_overview(result, pictures, title))
+    return describe_frame(result, answer)
+
+
+def _report(frames: list[dict[str, Any]], problems: list[str], out: Path, json_file: Path | None) -> None:
+    import json
+
+    from distillnerf_core.perception.summary import summarise_frames
+
+    summary = summarise_frames(frames)
+    text = json.dumps({"summary": summary, "problems": problems, "frames": frames}, indent=2)
+    for path in (out / "summary.json", json_file):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n", encoding="utf-8")
+    for problem in problems:
+        typer.echo(f"problem: {problem}", err=True)
+    if frames:
+        _print_tables(summary)
+        typer.echo(f"pictures and arrays: {out / 'frame_0000'} ...; figures: {out / 'summary.json'}")
+
+
+def _print_tables(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    stages = Table("figure", "value", title="frames")
+    stages.add_row("frames (motion-compensated)", f"{summary['frames']} ({summary['motion_compensated_frames']})")
+    stages.add_row("cameras, mean", f"{summary['mean_cameras']:.1f}")
+    stages.add_row("occupied voxels, mean", f"{summary['mean_occupied_voxels']:.0f}")
+    for stage, duration in summary["mean_timings_ms"].items():
+        stages.add_row(f"{stage}, mean", f"{duration:.0f} ms")
+    console = Console()
+    console.print(stages)
+    if summary["queries"]:
+        answers = Table("text", "best score", "voxels, mean", title="answers")
+        for text, answer in summary["queries"].items():
+            answers.add_row(text, f"{answer['max_score']:.2f}", f"{answer['mean_count']:.0f}")
+        console.print(answers)

@@ -1,0 +1,1 @@
+"""Pictures of perception results that a person wants to look at."""
