@@ -1,5 +1,6 @@
 """What the node knows about its own health, by name, from all threads; and which errors to log again."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -7,7 +8,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from types import MappingProxyType
 
-LOG_PERIOD_S = 5.0
+LOG_PERIOD_S = 10.0
+MAX_REMEMBERED = 1000
+FIGURES = re.compile(r"[\d.]+")
+"""Messages that differ in figures alone count as repeated."""
 NOTHING: Mapping[str, object] = MappingProxyType({})
 HOLD_S = 3.0
 """A problem stays visible at least this long: diagnostics are published once a second."""
@@ -57,7 +61,7 @@ class HealthBoard:
         """Says that a part works; ends its problem, unless that is younger than `HOLD_S`."""
         with self._lock:
             current = self._conditions.get(part)
-            troubled = current is not None and current.level is not Level.OK
+            troubled = current is not None and current.level in (Level.WARN, Level.ERROR)
             if troubled and self._clock() - self._set_at[part] < HOLD_S:
                 return
         self._set(part, Level.OK, message, values)
@@ -65,6 +69,10 @@ class HealthBoard:
     def warn(self, part: str, message: str, values: Mapping[str, object] = NOTHING) -> None:
         """Says that a part works with a restriction."""
         self._set(part, Level.WARN, message, values)
+
+    def stale(self, part: str, message: str, values: Mapping[str, object] = NOTHING) -> None:
+        """Says that nothing new is known of a part, for a reason that another part tells."""
+        self._set(part, Level.STALE, message, values)
 
     def error(self, part: str, message: str, values: Mapping[str, object] = NOTHING) -> None:
         """Says that a part does not work."""
@@ -93,17 +101,18 @@ class HealthBoard:
         with self._lock:
             self._conditions[part] = Condition(level, message, texts)
             self._set_at[part] = self._clock()
-            speak = level is not Level.OK and self._due(part, message)
+            speak = level in (Level.WARN, Level.ERROR) and self._due(part, message)
         if speak:
             self._log(level, f"{part}: {message}")
 
     def _due(self, part: str, message: str) -> bool:
+        kind = (part, FIGURES.sub("", message))
         now = self._clock()
-        if now - self._logged_at.get((part, message), -LOG_PERIOD_S) < LOG_PERIOD_S:
+        if now - self._logged_at.get(kind, -LOG_PERIOD_S) < LOG_PERIOD_S:
             return False
-        if len(self._logged_at) > 1000:
+        if len(self._logged_at) > MAX_REMEMBERED:
             self._logged_at.clear()
-        self._logged_at[part, message] = now
+        self._logged_at[kind] = now
         return True
 
 

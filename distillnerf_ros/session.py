@@ -91,6 +91,7 @@ class PerceptionSession:
         self.stream = FrameStream(layout, config.stream_config())
         self.processed = 0
         self.latencies_ms: deque[float] = deque(maxlen=REMEMBERED_LATENCIES)
+        self._context_ok = node.context.ok
         self._pipeline = pipeline
         self._board = board
         self._assembler = self.stream.assembler(*pipeline.input_size)
@@ -182,6 +183,8 @@ class PerceptionSession:
         except DistillNerfError as err:
             self._board.error("frame", str(err))
         except Exception as err:  # the node outlives whatever a single frame runs into
+            if not self._context_ok():
+                return
             logger.exception("frame %d failed", job.located.sweep.stamp_ns)
             self._board.error("frame", f"unexpected {type(err).__name__}: {err}; the log has the trace")
         else:

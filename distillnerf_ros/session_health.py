@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from statistics import quantiles
 
 from distillnerf_core.streams.camera_set import CameraCounters
@@ -35,10 +36,29 @@ class SessionHealth:
         """Brings the board up to date."""
         counters = self._session.stream.synchroniser.counters
         rates = {name: self._rate_hz(name, counter) for name, counter in counters.items()}
+        silence_s = {name: self._silence_s(counter) for name, counter in counters.items()}
+        shortest_s = min(silence_s.values())
+        nobody = shortest_s > self._config.max_image_gap_s
         for name, counter in counters.items():
-            self._report_camera(name, counter, rates[name], max(rates.values()))
+            figures = _figures(counter, rates[name])
+            if nobody:
+                self._board.stale(f"camera {name}", f"no image for {silence_s[name]:.0f} s", figures)
+            else:
+                self._report_camera(name, silence_s[name], rates[name], max(rates.values()), figures)
+        self._report_input(nobody, shortest_s)
         self._report_sync()
         self._report_latency()
+
+    def _report_input(self, nobody: bool, silence_s: float) -> None:
+        layout = self._session.stream.layout
+        topics = ", ".join(camera.image_topic for camera in layout.cameras)
+        if nobody:
+            self._board.warn("input", f"no image on any of {topics} for {silence_s:.0f} s; is the source running?")
+        else:
+            self._board.ok("input", f"layout {layout.name}", {"topics": topics})
+
+    def _silence_s(self, counter: CameraCounters) -> float:
+        return (time.monotonic_ns() - (counter.last_arrival_ns or self._started_ns)) / 1e9
 
     def _rate_hz(self, name: str, counter: CameraCounters) -> float:
         history = self._received.setdefault(name, deque(maxlen=RATE_WINDOW))
@@ -46,26 +66,21 @@ class SessionHealth:
         duration = history[-1][0] - history[0][0]
         return (history[-1][1] - history[0][1]) / duration if duration > 0 else 0.0
 
-    def _report_camera(self, name: str, counter: CameraCounters, rate_hz: float, best_hz: float) -> None:
+    def _report_camera(
+        self, name: str, silent_s: float, rate_hz: float, best_hz: float, figures: Mapping[str, object]
+    ) -> None:
         part, topic = f"camera {name}", self._topic(name)
-        silent_s = (time.monotonic_ns() - (counter.last_arrival_ns or self._started_ns)) / 1e9
-        values: dict[str, object] = {
-            "rate_hz": rate_hz,
-            "received": counter.received,
-            "used": counter.used,
-            "late": counter.late,
-        }
         if silent_s > self._config.max_image_gap_s:
-            self._board.warn(part, f"no image on {topic} for {silent_s:.0f} s; check camera and cable", values)
+            self._board.warn(part, f"no image on {topic} for {silent_s:.0f} s; check camera and cable", figures)
         elif len(self._received[name]) == RATE_WINDOW and rate_hz < LOW_RATE_SHARE * best_hz:
             self._board.warn(
                 part,
                 f"{rate_hz:.1f} Hz on {topic} where others have {best_hz:.1f} Hz: images are lost; use "
                 "compressed images or the Fast DDS profile config/fastdds_large_images.xml",
-                values,
+                figures,
             )
         else:
-            self._board.ok(part, values=values)
+            self._board.ok(part, values=figures)
 
     def _report_sync(self) -> None:
         sweeps = self._session.stream.synchroniser.sweeps
@@ -105,3 +120,7 @@ class SessionHealth:
     def _topic(self, name: str) -> str:
         cameras = self._session.stream.layout.cameras
         return next(camera.image_topic for camera in cameras if camera.name == name)
+
+
+def _figures(counter: CameraCounters, rate_hz: float) -> dict[str, object]:
+    return {"rate_hz": rate_hz, "received": counter.received, "used": counter.used, "late": counter.late}
