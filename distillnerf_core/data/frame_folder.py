@@ -221,7 +221,8 @@ def _pose(entry: Mapping[str, Any]) -> FloatArray:
 
 
 def _stamp_ns(entry: Mapping[str, Any]) -> int:
-    return int(round(entry.get("timestamp_us", 0))) * 1000
+    microseconds: float = entry.get("timestamp_us", 0)
+    return round(microseconds) * 1000
 
 
 def _yaw_pose(x: float, y: float, z: float, yaw: float) -> FloatArray:

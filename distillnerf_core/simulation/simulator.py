@@ -92,13 +92,24 @@ def render_cameras(
     scene: StreetScene, stamps_ns: tuple[int, ...], config: SimulationConfig
 ) -> list[tuple[Float[Tensor, "3 height width"], Geometry]]:
     """Renders the six cameras, each at its own time; returns images and exact geometry."""
-    device = scene.primitives.center_m.device
-    mounted = nuscenes_rig(config.height, config.width)
-    poses = torch.stack([scene.path.pose(stamp * 1e-9) for stamp in stamps_ns])
-    in_world = replace(mounted, camera_to_ego=(poses @ mounted.camera_to_ego.double()).float()).to(device)
-    return [
-        _render_camera(scene, in_world.select([camera]), stamp * 1e-9, config) for camera, stamp in enumerate(stamps_ns)
-    ]
+    return [render_camera(scene, camera, stamp, config) for camera, stamp in enumerate(stamps_ns)]
+
+
+def render_camera(
+    scene: StreetScene, camera: int, stamp_ns: int, config: SimulationConfig
+) -> tuple[Float[Tensor, "3 height width"], Geometry]:
+    """Renders one camera of the rig, from where the vehicle is at that time; returns RGB and exact geometry."""
+    mounted = nuscenes_rig(config.height, config.width).select([camera])
+    seconds, factor = stamp_ns * 1e-9, config.supersampling
+    pose = (scene.path.pose(seconds) @ mounted.camera_to_ego.double()).float()
+    placed = replace(mounted, camera_to_ego=pose).to(scene.primitives.center_m.device)
+    origin = placed.camera_to_ego[0, :3, 3]
+    fine = camera_rays(placed.resized(config.height * factor, config.width * factor))
+    image, geometry = render_view(scene, seconds, origin, fine.directions[0], config.shadows)
+    if factor > 1:
+        image = torch.nn.functional.avg_pool2d(image[None], factor)[0]
+        geometry = cast_geometry(scene, seconds, origin, camera_rays(placed).directions[0])
+    return image, geometry
 
 
 def motion_compensated_rig(
@@ -109,16 +120,3 @@ def motion_compensated_rig(
     poses = torch.stack([scene.path.pose(stamp * 1e-9) for stamp in stamps_ns])
     moved = invert_rigid(scene.path.pose(reference_ns * 1e-9)) @ poses @ mounted.camera_to_ego.double()
     return replace(mounted, camera_to_ego=moved.float())
-
-
-def _render_camera(
-    scene: StreetScene, camera: CameraRig, seconds: float, config: SimulationConfig
-) -> tuple[torch.Tensor, Geometry]:
-    """Renders one camera whose pose is given in the world frame."""
-    origin, factor = camera.camera_to_ego[0, :3, 3], config.supersampling
-    fine = camera_rays(camera.resized(camera.height * factor, camera.width * factor))
-    image, geometry = render_view(scene, seconds, origin, fine.directions[0], config.shadows)
-    if factor > 1:
-        image = torch.nn.functional.avg_pool2d(image[None], factor)[0]
-        geometry = cast_geometry(scene, seconds, origin, camera_rays(camera).directions[0])
-    return image, geometry
