@@ -3,9 +3,8 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 from distillnerf_core.errors import BagError
 
@@ -77,7 +76,7 @@ class McapScanner:
         except OSError as err:
             raise BagError(f"cannot read bag {self.path}: {err}") from err
 
-    def _records(self, stream: BinaryIO) -> Iterator[tuple[McapChannel, int, bytes]]:
+    def _records(self, stream: BufferedIOBase) -> Iterator[tuple[McapChannel, int, bytes]]:
         try:
             while True:
                 opcode, content = _next_record(stream)
@@ -120,7 +119,7 @@ class McapScanner:
         return McapChannel(topic, schema.name, encoding, schema.encoding, text)
 
 
-def _next_record(stream: BinaryIO) -> tuple[int, bytes]:
+def _next_record(stream: BufferedIOBase) -> tuple[int, bytes]:
     head = stream.read(9)
     if len(head) < 9:
         raise _CutError

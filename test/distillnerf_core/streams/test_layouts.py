@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from distillnerf_core.errors import ConfigurationError
+from distillnerf_core.streams.layouts import PRESETS, Layout, detect_layout, load_layout, require_layout
+from distillnerf_core.streams.synchroniser import CameraSynchroniser, SynchroniserConfig
+
+COMPRESSED, RAW = "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image"
+
+
+def types_of(layout: Layout) -> dict[str, str]:
+    return {camera.image_topic: COMPRESSED for camera in layout.cameras}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_recognises_its_own_topics_and_runs(name: str) -> None:
+    layout = load_layout(name)
+    assert layout.name == name
+    assert detect_layout(types_of(layout)) == layout
+    CameraSynchroniser(layout.names, layout.synchroniser_config(SynchroniserConfig()))
+
+
+def test_a_rig_with_two_silent_cameras_is_still_recognised() -> None:
+    types = dict(list(types_of(load_layout("nuscenes_lower")).items())[:4])
+    found = detect_layout(types)
+    assert found is not None
+    assert found.name == "nuscenes_lower"
+
+
+def test_topics_of_other_types_do_not_count() -> None:
+    types = dict.fromkeys(types_of(load_layout("nuscenes_upper")), "std_msgs/msg/String")
+    assert detect_layout(types) is None
+
+
+def test_unknown_camera_names_are_taken_from_the_topics() -> None:
+    found = require_layout("auto", {f"/CAMERA_0{n}/image_rect_compressed": COMPRESSED for n in (5, 1)})
+    assert found.names == ("CAMERA_01", "CAMERA_05")
+    assert found.cameras[0].info_topic == "/CAMERA_01/camera_info"
+    assert found.synchroniser_config(SynchroniserConfig()).min_cameras == 2
+
+
+def test_nothing_recognised_lists_the_image_topics() -> None:
+    with pytest.raises(ConfigurationError, match="/stereo/left"):
+        require_layout("auto", {"/stereo/left": RAW, "/tf": "tf2_msgs/msg/TFMessage"})
+
+
+def test_a_copied_preset_is_a_layout(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("cameras:\n  - {name: left, image_topic: /left/image}\nrectified: false\n")
+    layout = require_layout(str(path), {})
+    assert (layout.names, layout.rectified) == (("left",), False)
+    path.write_text("cameras: []\nlens: wide\n")
+    with pytest.raises(ConfigurationError, match="lens"):
+        load_layout(str(path))
+
+
+def test_unknown_presets_are_refused_with_the_names() -> None:
+    with pytest.raises(ConfigurationError, match="nuscenes_upper"):
+        load_layout("nuscenes")
+
+
+def test_values_of_the_user_win_over_the_preset() -> None:
+    layout = load_layout("nuscenes_upper")
+    config = layout.synchroniser_config(SynchroniserConfig(reference="CAM_BACK", phases_ms={"CAM_BACK": 3.0}))
+    assert config.reference == "CAM_BACK"
+    assert config.phases_ms == {"CAM_BACK": 3.0}
