@@ -109,7 +109,8 @@ def _write_mounts(bag: BagWriter) -> None:
 
 
 def _write_pose(bag: BagWriter, scene: StreetScene, stamp_ns: int) -> None:
-    pose = scene.path.pose((stamp_ns - START_NS) * 1e-9).numpy()
+    seconds = (stamp_ns - START_NS) * 1e-9
+    pose = scene.path.pose(seconds).numpy()
     transform = StampedTransform("map", "base_link", stamp_ns, pose)
     bag.write_tf([transform], stamp_ns)
     create = bag.messages.create
@@ -117,7 +118,7 @@ def _write_pose(bag: BagWriter, scene: StreetScene, stamp_ns: int) -> None:
     position = create("geometry_msgs/msg/Point", x=placed.translation.x, y=placed.translation.y, z=placed.translation.z)
     at = create("geometry_msgs/msg/Pose", position=position, orientation=placed.rotation)
     speed = create("geometry_msgs/msg/Vector3", x=scene.path.speed_m_s, y=0.0, z=0.0)
-    turn = create("geometry_msgs/msg/Vector3", x=0.0, y=0.0, z=scene.path.yaw_rate)
+    turn = create("geometry_msgs/msg/Vector3", x=0.0, y=0.0, z=scene.path.yaw_rate(seconds))
     twist = create("geometry_msgs/msg/Twist", linear=speed, angular=turn)
     certain = np.zeros(36)
     message = create(

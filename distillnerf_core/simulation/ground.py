@@ -7,7 +7,7 @@ from distillnerf_core.simulation.layout import StreetLayout
 from distillnerf_core.simulation.palette import between, pick, vary
 from distillnerf_core.simulation.primitives import Material
 
-EXTENT_M = 220.0
+EXTENT_M = 330.0
 """Half length of the built world along the street."""
 KERB_M = 0.14
 _BELOW_M = 0.12

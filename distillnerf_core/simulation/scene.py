@@ -16,6 +16,9 @@ from distillnerf_core.simulation.primitives import Primitives
 from distillnerf_core.simulation.roadside import add_roadside
 from distillnerf_core.simulation.traffic import add_traffic
 
+SWAY_LENGTH_M = 5.0
+"""Distance along the street in which the phase of the vehicle's sway advances by one radian."""
+
 
 @dataclass(frozen=True)
 class Light:
@@ -42,34 +45,37 @@ class Light:
 
 @dataclass(frozen=True)
 class EgoPath:
-    """Motion of the vehicle: constant speed on a line or a circle.
+    """Motion of the vehicle: constant speed along its lane, swaying a little around the middle as drivers do.
 
     Attributes:
-        x: Start, metres, world frame.
-        y: Start, metres, world frame.
-        yaw: Start heading, radians.
-        speed_m_s: Speed along the heading.
-        yaw_rate: Change of the heading, radians per second.
+        y: Middle of the path across the street, metres, world frame.
+        speed_m_s: Speed along the street.
+        sway_m: Amplitude of the sway.
+        phase: Phase of the sway at time zero, where x = 0, radians.
     """
 
-    x: float
     y: float
-    yaw: float
     speed_m_s: float
-    yaw_rate: float
+    sway_m: float
+    phase: float
 
     def pose(self, seconds: float) -> Float[Tensor, "4 4"]:
         """Returns ego_to_world at a time after the start, float64."""
-        turn = self.yaw_rate * seconds
-        half = turn / 2
-        chord = self.speed_m_s * seconds * (math.sin(half) / half if abs(half) > 1e-9 else 1.0)
-        yaw = self.yaw + turn
-        matrix = torch.eye(4, dtype=torch.float64)
+        x = self.speed_m_s * seconds
+        yaw = self._yaw(x)
         cos, sin = math.cos(yaw), math.sin(yaw)
-        matrix[:2, :2] = torch.tensor([[cos, -sin], [sin, cos]])
-        matrix[0, 3] = self.x + chord * math.cos(self.yaw + half)
-        matrix[1, 3] = self.y + chord * math.sin(self.yaw + half)
+        matrix = torch.eye(4, dtype=torch.float64)
+        matrix[:2, :2] = torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float64)
+        matrix[0, 3], matrix[1, 3] = x, self.y + self.sway_m * math.sin(x / SWAY_LENGTH_M + self.phase)
         return matrix
+
+    def yaw_rate(self, seconds: float) -> float:
+        """Returns the change of the heading, radians per second."""
+        x, step = self.speed_m_s * seconds, 0.01
+        return self.speed_m_s * (self._yaw(x + step) - self._yaw(x - step)) / (2 * step)
+
+    def _yaw(self, x: float) -> float:
+        return math.atan(self.sway_m / SWAY_LENGTH_M * math.cos(x / SWAY_LENGTH_M + self.phase))
 
 
 @dataclass(frozen=True)
@@ -104,11 +110,10 @@ def sample_scene(seed: int) -> StreetScene:
     lane = int(rng.integers(layout.lanes))
     speed = between(rng, 1.0, 10.0) if rng.random() < 0.85 else 0.0
     path = EgoPath(
-        x=0.0,
-        y=layout.side * layout.lane_y(lane) + between(rng, -0.4, 0.4),
-        yaw=float(rng.normal(0.0, 0.04)),
+        y=layout.side * layout.lane_y(lane) + 0.5 * between(rng, -0.4, 0.4),
         speed_m_s=speed,
-        yaw_rate=float(rng.normal(0.0, 0.008)),
+        sway_m=float(np.clip(rng.normal(0.0, 0.12), -0.2, 0.2)),
+        phase=float(rng.normal(0.0, 2.0)),
     )
     street = StreetBuilder()
     add_ground(street, rng, layout)

@@ -110,13 +110,13 @@ def _add_road_works(
         return None
     inside = layout.parking > 0
     outer = layout.road_half - 0.35 if inside else layout.road_half + 1.0
-    line = layout.road_half - layout.parking + 0.3 if inside else layout.road_half - 0.3
-    kind, height = int(rng.integers(3)), 0.0
+    line = layout.road_half - layout.parking + 0.3 if inside else layout.road_half + 0.3
+    kind, height = int(rng.integers(3)), 0.0 if inside else KERB_M
     for x in np.arange(start, end, 2.05):
         add_barrier(street, rng, Pose(float(x), layout.side * line, height), kind)
     for x in np.arange(start - 9.0, start - 0.5, 2.2):
         drift = (float(x) - start + 9.0) / 9.0
-        add_cone(street, rng, Pose(float(x), layout.side * (outer + drift * (line - outer)), 0.0))
+        add_cone(street, rng, Pose(float(x), layout.side * (outer + drift * (line - outer)), height))
     if inside and rng.random() < 0.7:
         add_construction_vehicle(street, rng, Pose(middle, layout.side * (layout.parking_y + 0.3), 0.0, 0.0))
     return start - 10.0, end + 1.0
@@ -138,10 +138,12 @@ def _add_pedestrians(street: StreetBuilder, rng: np.random.Generator, layout: St
 def _add_crossing_pedestrians(
     street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout, crossing_x: float
 ) -> None:
+    """Adds people on the zebra crossings, beyond the middle of the road and walking away from the vehicle's lanes."""
     for _ in range(int(rng.integers(0, 5))):
         x = crossing_x + pick(rng, (-1.0, 1.0)) * (layout.crossing_half + between(rng, 0.8, 2.6))
-        yaw = walking_direction(rng, math.pi / 2)
-        add_pedestrian(street, rng, Pose(x, between(rng, -layout.road_half, layout.road_half), 0.0, yaw, 1.2))
+        speed, away = between(rng, 0.6, 1.5), between(rng, 0.5, layout.road_half)
+        pose = Pose(x, -layout.side * away, 0.0, -layout.side * math.pi / 2, speed)
+        add_pedestrian(street, rng, pose)
 
 
 def _add_waiting_cross_traffic(
