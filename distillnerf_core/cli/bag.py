@@ -50,3 +50,19 @@ def from_frames(
     done = export_frames(folder, output, repeat=repeat, rate_hz=rate, overwrite=overwrite)
     typer.echo(f"{output}: {done.sweeps} sweeps, {done.images} images, {done.clouds} LiDAR sweeps")
     typer.echo(f"next: distillnerf bag info {output}; distillnerf predict {output} --out predictions")
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="MCAP file with Foxglove's protobuf channels.")],
+    target: Annotated[Path, typer.Argument(help="Bag to write: out.mcap, out.db3 or a folder.")],
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing bag.")] = False,
+) -> None:
+    """Converts a protobuf recording (foxglove nuscenes2mcap) to a bag that ROS 2 plays."""
+    from distillnerf_core.streams.bag_convert import convert_bag
+
+    done = convert_bag(source, target, overwrite=overwrite)
+    for kind, count in sorted(done.written.items()):
+        typer.echo(f"{count:8d}  {kind}")
+    for kind, count in sorted(done.skipped.items()):
+        typer.echo(f"{count:8d}  {kind} (skipped: no counterpart)")

@@ -131,7 +131,8 @@ class BagStorage:
             if channel.encoding != "cdr":
                 raise _foreign(path, channel)
             idl = channel.schema_encoding == "ros2idl"
-            yield SerialisedMessage(channel.topic, channel.message_type, channel.definition, idl, log_ns, data)
+            definition = channel.schema.decode(errors="replace")
+            yield SerialisedMessage(channel.topic, channel.message_type, definition, idl, log_ns, data)
         self.damaged |= scanner.cut
 
 

@@ -22,14 +22,14 @@ class McapChannel:
         message_type: Name of its schema, such as "sensor_msgs/msg/Image".
         encoding: Of its messages: "cdr", "protobuf", ...
         schema_encoding: Of the definition: "ros2msg", "ros2idl", "protobuf", ...
-        definition: Text of the definition, "" where it is no text.
+        schema: Bytes of the definition.
     """
 
     topic: str
     message_type: str
     encoding: str
     schema_encoding: str
-    definition: str
+    schema: bytes
 
 
 class _CutError(Exception):
@@ -115,8 +115,7 @@ class McapScanner:
 
     def _channel(self, topic: str, encoding: str, schema_number: int) -> McapChannel:
         schema = self._schemas.get(schema_number, _Schema("", "", b""))
-        text = schema.data.decode() if schema.encoding in ("ros2msg", "ros2idl") else ""
-        return McapChannel(topic, schema.name, encoding, schema.encoding, text)
+        return McapChannel(topic, schema.name, encoding, schema.encoding, schema.data)
 
 
 def _next_record(stream: BufferedIOBase) -> tuple[int, bytes]:
