@@ -1,4 +1,4 @@
-"""Configuration of the way from messages to frames."""
+"""Configuration of the way from messages to frames; imports neither torch nor OpenCV, for nodes that start early."""
 
 from typing import Literal
 
@@ -6,7 +6,22 @@ from pydantic import Field
 
 from distillnerf_core.configuration import Config
 from distillnerf_core.streams.synchroniser import SynchroniserConfig
-from distillnerf_core.streams.transform_buffer import TransformConfig
+
+
+class TransformConfig(Config):
+    """Limits of the transform buffer."""
+
+    history_s: float = Field(default=10.0, gt=0, le=600.0, description="How long moving transforms are kept.")
+    tolerance_s: float = Field(
+        default=0.06, ge=0, le=10.0, description="How far beyond the known transforms an answer may lie."
+    )
+    max_gap_s: float = Field(default=2.0, gt=0, le=60.0, description="Longest gap that interpolation bridges.")
+    backward_jump_s: float = Field(
+        default=1.0,
+        gt=0,
+        le=60.0,
+        description="A step back in time by more than this clears moving transforms.",
+    )
 
 
 class MotionConfig(Config):

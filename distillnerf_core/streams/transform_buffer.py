@@ -6,34 +6,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from distillnerf_core.configuration import Config
 from distillnerf_core.errors import TransformError
 from distillnerf_core.streams.message_fields import NANOSECONDS
 from distillnerf_core.streams.stamped_transform import frame_name, transform_from_message
+from distillnerf_core.streams.stream_config import TransformConfig
 from distillnerf_core.streams.transform_edge import TransformEdge
 
 logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 _RIGID_TOLERANCE = 1e-3
-
-
-class TransformConfig(Config):
-    """Limits of the transform buffer."""
-
-    history_s: float = Field(default=10.0, gt=0, le=600.0, description="How long moving transforms are kept.")
-    tolerance_s: float = Field(
-        default=0.06, ge=0, le=10.0, description="How far beyond the known transforms an answer may lie."
-    )
-    max_gap_s: float = Field(default=2.0, gt=0, le=60.0, description="Longest gap that interpolation bridges.")
-    backward_jump_s: float = Field(
-        default=1.0,
-        gt=0,
-        le=60.0,
-        description="A step back in time by more than this clears moving transforms.",
-    )
 
 
 class TransformBuffer:

@@ -1,5 +1,6 @@
 import contextlib
 import logging
+from array import array
 from types import SimpleNamespace
 from typing import Any
 
@@ -249,3 +250,15 @@ def test_no_fields_make_the_raw_decoder_fail_otherwise(
     )
     with contextlib.suppress(ImageDecodeError):
         assert decode_image(message).shape == (height, width, 3)
+
+
+def test_live_ros_messages_decode_like_those_from_bags() -> None:
+    messages = pytest.importorskip("sensor_msgs.msg", exc_type=ImportError)
+    image = picture()
+    live = messages.Image(height=48, width=64, encoding="bgr8", step=192)
+    live.data = array("B", np.ascontiguousarray(image[..., ::-1]).tobytes())
+    live.header.frame_id = "CAM_FRONT"
+    np.testing.assert_array_equal(decode_image(live), image)
+    live = messages.CompressedImage(format="png")
+    live.data = array("B", encode(image, ".png"))
+    np.testing.assert_array_equal(decode_image(live), image)

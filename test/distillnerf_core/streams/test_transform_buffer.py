@@ -12,7 +12,8 @@ from scipy.spatial.transform import Rotation, Slerp
 from distillnerf_core.errors import TransformError
 from distillnerf_core.streams.message_factory import MessageFactory
 from distillnerf_core.streams.stamped_transform import StampedTransform, transform_from_message
-from distillnerf_core.streams.transform_buffer import TransformBuffer, TransformConfig
+from distillnerf_core.streams.stream_config import TransformConfig
+from distillnerf_core.streams.transform_buffer import TransformBuffer
 
 SECOND = 1_000_000_000
 START = 1_532_402_927 * SECOND
