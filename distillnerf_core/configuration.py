@@ -82,12 +82,8 @@ def _describe(issue: Any, cls: type[Config]) -> str:
 
 def _valid_keys(cls: type[pydantic.BaseModel], sections: Sequence[str]) -> list[str]:
     for section in sections:
-        field = cls.model_fields.get(section)
-        if field is None or not _is_config(field.annotation):
+        annotation: Any = cls.model_fields[section].annotation if section in cls.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel)):
             break
-        cls = field.annotation
+        cls = annotation
     return sorted(cls.model_fields)
-
-
-def _is_config(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel)

@@ -34,7 +34,10 @@ class MultiViewFrame:
     def to(self, device: torch.device | str) -> "MultiViewFrame":
         """Returns the frame with its tensors on a device."""
         return replace(
-            self, rig=self.rig.to(device), images=self.images.to(device), camera_mask=self.camera_mask.to(device)
+            self,
+            rig=self.rig.to(device),
+            images=self.images.to(device),
+            camera_mask=self.camera_mask.to(device),
         )
 
     def visible(self) -> "MultiViewFrame":

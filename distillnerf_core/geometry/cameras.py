@@ -67,6 +67,4 @@ class CameraRig:
 
     def to(self, device: torch.device | str) -> "CameraRig":
         """Returns the rig with its tensors on a device."""
-        return replace(
-            self, intrinsics=self.intrinsics.to(device), camera_to_ego=self.camera_to_ego.to(device)
-        )
+        return replace(self, intrinsics=self.intrinsics.to(device), camera_to_ego=self.camera_to_ego.to(device))

@@ -24,9 +24,7 @@ def contract(
     return torch.where(magnitude < inner, ratio * x / inner, torch.sign(x) * outside)
 
 
-def expand(
-    s: Float[Tensor, "*batch"], inner: float | Float[Tensor, " axes"], ratio: float
-) -> Float[Tensor, "*batch"]:
+def expand(s: Float[Tensor, "*batch"], inner: float | Float[Tensor, " axes"], ratio: float) -> Float[Tensor, "*batch"]:
     """Inverts `contract`: maps (-1, 1) back to metres."""
     magnitude = s.abs()
     outside = inner * (1.0 - ratio) / (1.0 - magnitude).clamp_min(1e-12)
@@ -48,9 +46,7 @@ class ContractedSpace(Config):
 
     def contract(self, points_m: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """Maps points in the ego frame, metres, into (-1, 1)^3."""
-        return contract(
-            points_m - points_m.new_tensor(self.center_m), points_m.new_tensor(self.inner_m), self.ratio
-        )
+        return contract(points_m - points_m.new_tensor(self.center_m), points_m.new_tensor(self.inner_m), self.ratio)
 
     def expand(self, s: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """Maps contracted coordinates back to the ego frame, metres."""

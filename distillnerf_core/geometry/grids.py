@@ -24,9 +24,7 @@ class VoxelGrid:
     @property
     def upper_m(self) -> tuple[float, float, float]:
         """Corner with the largest coordinates, metres."""
-        x, y, z = (
-            low + self.voxel_size_m * count for low, count in zip(self.lower_m, self.size, strict=True)
-        )
+        x, y, z = (low + self.voxel_size_m * count for low, count in zip(self.lower_m, self.size, strict=True))
         return x, y, z
 
     def centers_m(self, device: torch.device | str = "cpu") -> Float[Tensor, "x y z 3"]:
@@ -37,9 +35,7 @@ class VoxelGrid:
         ]
         return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
 
-    def indices(
-        self, points_m: Float[Tensor, "points 3"]
-    ) -> tuple[Int[Tensor, "points 3"], Bool[Tensor, " points"]]:
+    def indices(self, points_m: Float[Tensor, "points 3"]) -> tuple[Int[Tensor, "points 3"], Bool[Tensor, " points"]]:
         """Returns the voxel of each point and whether it lies inside; indices outside are not clamped."""
         lower = torch.tensor(self.lower_m, device=points_m.device, dtype=points_m.dtype)
         size = torch.tensor(self.size, device=points_m.device)

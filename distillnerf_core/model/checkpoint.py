@@ -65,9 +65,7 @@ def save_predictor(
     """
     tensors = {_PREDICTOR + name: value.detach().cpu().contiguous() for name, value in weights.items()}
     if half:
-        tensors = {
-            name: value.half() if value.is_floating_point() else value for name, value in tensors.items()
-        }
+        tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
     tensors |= {_LANGUAGE + name: value for name, value in codec.to_state().items()}
     metadata = {
         "format": FORMAT,
@@ -114,14 +112,10 @@ def load_predictor(path: Path | None = None, device: torch.device | str = "cpu")
         )
     config = _read_config(metadata.get("config", ""), source)
     predictor = ScenePredictor(config)
-    weights = {
-        name[len(_PREDICTOR) :]: value for name, value in tensors.items() if name.startswith(_PREDICTOR)
-    }
+    weights = {name[len(_PREDICTOR) :]: value for name, value in tensors.items() if name.startswith(_PREDICTOR)}
     _check_weights(predictor, weights, source)
     predictor.load_state_dict({name: value.float() for name, value in weights.items()})
-    language = {
-        name[len(_LANGUAGE) :]: value for name, value in tensors.items() if name.startswith(_LANGUAGE)
-    }
+    language = {name[len(_LANGUAGE) :]: value for name, value in tensors.items() if name.startswith(_LANGUAGE)}
     codec = codec_from_state(language).to(device)
     predictor.to(device).eval().requires_grad_(False)
     return LoadedPredictor(predictor, codec, json.loads(metadata.get("provenance", "{}")), source)
@@ -142,9 +136,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             metadata = dict(opened.metadata() or {})
             return {name: opened.get_tensor(name) for name in opened.keys()}, metadata  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as err:
-        raise CheckpointError(
-            f"checkpoint {path} cannot be read: {err}; expected a whole *.safetensors file"
-        ) from err
+        raise CheckpointError(f"checkpoint {path} cannot be read: {err}; expected a whole *.safetensors file") from err
 
 
 def _read_config(text: str, source: Path) -> PredictorConfig:
@@ -166,6 +158,4 @@ def _check_weights(predictor: ScenePredictor, weights: dict[str, Tensor], source
     ]
     if problems:
         listed = "; ".join(sorted(problems)[:8])
-        raise CheckpointError(
-            f"{source}: checkpoint of another architecture, {len(problems)} problems: {listed}"
-        )
+        raise CheckpointError(f"{source}: checkpoint of another architecture, {len(problems)} problems: {listed}")

@@ -26,16 +26,10 @@ class ColorDecoder(nn.Module):
     def __init__(self, channels: int, config: DecoderConfig) -> None:
         super().__init__()
         width = config.width
-        self.body = nn.Sequential(
-            ConvNormAct(channels, width), *(ResidualBlock(width) for _ in range(config.blocks))
-        )
-        self.upsample = nn.Sequential(
-            nn.Conv2d(width, 4 * 24, 3, padding=1), nn.PixelShuffle(2), nn.SiLU(inplace=True)
-        )
+        self.body = nn.Sequential(ConvNormAct(channels, width), *(ResidualBlock(width) for _ in range(config.blocks)))
+        self.upsample = nn.Sequential(nn.Conv2d(width, 4 * 24, 3, padding=1), nn.PixelShuffle(2), nn.SiLU(inplace=True))
         self.output = nn.Conv2d(24, 3, 3, padding=1)
 
-    def forward(
-        self, features: Float[Tensor, "cameras channels h w"]
-    ) -> Float[Tensor, "cameras 3 height width"]:
+    def forward(self, features: Float[Tensor, "cameras channels h w"]) -> Float[Tensor, "cameras 3 height width"]:
         """Returns RGB in [0, 1] at twice the size of the features."""
         return torch.sigmoid(self.output(self.upsample(self.body(features))))

@@ -33,9 +33,7 @@ class ImageEncoder(nn.Module):
         widths, out = config.widths, config.output_channels
         sources = (3 + RAY_CHANNELS, *widths[:-1])
         self.stages = nn.ModuleList(
-            nn.Sequential(
-                ConvNormAct(source, width, stride=2), *(ResidualBlock(width) for _ in range(blocks))
-            )
+            nn.Sequential(ConvNormAct(source, width, stride=2), *(ResidualBlock(width) for _ in range(blocks)))
             for source, width, blocks in zip(sources, widths, config.blocks, strict=True)
         )
         self.ray_stages = nn.ModuleList(nn.Conv2d(RAY_CHANNELS, width, 1) for width in widths)

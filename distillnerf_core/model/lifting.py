@@ -73,6 +73,4 @@ def pool(
     ):
         mean = pool_weighted_mean(group, weights, rows, torch.cat((content, ones), dim=1))
         pooled.append(torch.cat((mean[:, :-1], limit * (2.0 * mean[:, -1:] - 1.0)), dim=1))
-    return LiftedVoxels(
-        build_structure(groups.keys, fine_level, coarse_level), fine=pooled[1], coarse=pooled[0]
-    )
+    return LiftedVoxels(build_structure(groups.keys, fine_level, coarse_level), fine=pooled[1], coarse=pooled[0])

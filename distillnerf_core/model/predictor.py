@@ -1,5 +1,6 @@
 """The feed-forward network: images to a scene field, and the field to images."""
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -91,6 +92,7 @@ class ScenePredictor(nn.Module):
     def __init__(self, config: PredictorConfig) -> None:
         super().__init__()
         self.config = config
+        self.stages = Stages()
         features = config.encoder.output_channels
         self.image_encoder = ImageEncoder(config.encoder)
         self.coarse_depth = CoarseDepthEstimator(features, config.coarse_depth)
@@ -110,10 +112,16 @@ class ScenePredictor(nn.Module):
         Returns:
             Field in the ego frame of the glance.
         """
-        return self.encode_scene(frame).field
+        return self.encode_scene(frame, self.stages).field
 
-    def encode_scene(self, frame: MultiViewFrame, stages: Stages = Stages()) -> EncodedScene:
-        """Predicts the field and keeps what training supervises; `stages` switches parts of the method off."""
+    def with_stages(self, stages: Stages) -> "ScenePredictor":
+        """Returns a predictor of the same weights that encodes with the given stages only (a baseline)."""
+        other = copy.copy(self)
+        other.stages = stages
+        return other
+
+    def encode_scene(self, frame: MultiViewFrame, stages: Stages) -> EncodedScene:
+        """Predicts the field and keeps the intermediate estimates, which training supervises."""
         frame = frame.visible()
         features = self.image_encoder(frame.images, frame.rig)
         rig = frame.rig.resized(*features.shape[-2:])
@@ -128,9 +136,7 @@ class ScenePredictor(nn.Module):
         field: SceneField = self.voxel_network(lifted, stages.fine_voxels)
         return EncodedScene(field, coarse, frustum, rig)
 
-    def render(
-        self, field: SceneField, rig: CameraRig, color: bool = True, language: bool = True
-    ) -> RenderedViews:
+    def render(self, field: SceneField, rig: CameraRig, color: bool = True, language: bool = True) -> RenderedViews:
         """Renders a field into the cameras of a rig.
 
         Args:
@@ -144,12 +150,13 @@ class ScenePredictor(nn.Module):
         """
         content = torch.cat((field.appearance, field.language), dim=1) if language else field.appearance
         rays = camera_rays(rig)
+        chunk = self.config.renderer.chunk_rays
         chunks = zip(
-            rays.origins_m.reshape(-1, 3).split(self.config.renderer.chunk_rays),
-            rays.directions.reshape(-1, 3).split(self.config.renderer.chunk_rays),
+            torch.split(rays.origins_m.reshape(-1, 3), chunk),
+            torch.split(rays.directions.reshape(-1, 3), chunk),
             strict=True,
         )
-        parts = [render_rays(field, content, *chunk, self.config.renderer) for chunk in chunks]
+        parts = [render_rays(field, content, *pair, self.config.renderer) for pair in chunks]
         return self.assemble(parts, rig, color)
 
     def assemble(self, parts: list[RenderedRays], rig: CameraRig, color: bool = True) -> RenderedViews:
@@ -157,9 +164,7 @@ class ScenePredictor(nn.Module):
         shape = (len(rig), rig.height, rig.width)
         opacity = torch.cat([part.opacity for part in parts]).view(shape)
         features = torch.cat([part.features for part in parts]).view(*shape, -1).permute(0, 3, 1, 2)
-        appearance, language = features.split(
-            (self.config.feature_channels, features.shape[1] - self.config.feature_channels), dim=1
-        )
+        appearance, language = features.tensor_split((self.config.feature_channels,), dim=1)
         rgb: Float[Tensor, "cameras 3 height width"] | None = None
         if color:
             rgb = self.decoder(torch.cat((appearance, opacity[:, None]), dim=1))

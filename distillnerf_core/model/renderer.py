@@ -101,11 +101,7 @@ def render_rays(
 
 def _first_pass(rays: int, edges: Tensor, jitter: bool) -> Tensor:
     spans = edges[1:] - edges[:-1]
-    where = (
-        torch.rand(rays, len(spans), device=edges.device)
-        if jitter
-        else edges.new_full((rays, len(spans)), 0.5)
-    )
+    where = torch.rand(rays, len(spans), device=edges.device) if jitter else edges.new_full((rays, len(spans)), 0.5)
     return edges[:-1] + where * spans
 
 
@@ -113,9 +109,7 @@ def _importance_samples(distances: Tensor, gap_weights: Tensor, config: Renderer
     strongest = gap_weights.argmax(dim=1, keepdim=True)
     center = 0.5 * (distances.gather(1, strongest) + distances.gather(1, strongest + 1))
     step = (config.importance_step * center).clamp(*config.importance_step_range_m)
-    offsets = (
-        torch.arange(config.importance_samples, device=distances.device) - config.importance_samples // 2
-    )
+    offsets = torch.arange(config.importance_samples, device=distances.device) - config.importance_samples // 2
     return (center + offsets * step).clamp(config.bins.near_m, config.bins.far_m)
 
 

@@ -13,6 +13,7 @@ from distillnerf_core.voxels.morton import morton_decode
 from distillnerf_core.voxels.level_tables import build_tables
 from distillnerf_core.voxels.network import SparseVoxelNetwork
 from distillnerf_core.voxels.network_config import SparseVoxelNetworkConfig
+from distillnerf_core.voxels.segments import gather_sorted
 from distillnerf_core.voxels.structure import TwoLevelStructure
 
 EMPTY_LOGIT = -30.0
@@ -32,10 +33,10 @@ class VoxelNetworkConfig(Config):
         language_hidden: Width of the head that turns a row's feature into a language feature.
     """
 
-    fine_channels: int = 24
-    coarse_channels: int = 64
+    fine_channels: int = 16
+    coarse_channels: int = 32
     fine_layers: int = 1
-    coarse_layers: int = 3
+    coarse_layers: int = 2
     logit_limit: float = 10.0
     feature_limit: float = 5.0
     language_hidden: int = 64
@@ -99,15 +100,13 @@ class VoxelNetwork(nn.Module):
         distance = centers[:, :2].norm(dim=1, keepdim=True).clamp_min(1.0).log() / 3.0
         return torch.cat((features, height, distance, contracted[:, :2]), dim=1)
 
-    def _field(
-        self, structure: TwoLevelStructure, fine: Tensor, coarse: Tensor, use_fine: bool
-    ) -> SceneField:
+    def _field(self, structure: TwoLevelStructure, fine: Tensor, coarse: Tensor, use_fine: bool) -> SceneField:
         fine_features = soft_clamp(fine[:, :-1], self.config.feature_limit)
         coarse_features = soft_clamp(coarse[:, :-1], self.config.feature_limit)
         logits = torch.cat((fine[:, -1], coarse[:, -1], fine.new_tensor([EMPTY_LOGIT])))
         appearance = torch.cat(
             (
-                torch.cat((fine_features, coarse_features[structure.parent_of_fine]), dim=1),
+                torch.cat((fine_features, gather_sorted(coarse_features, structure.parent_of_fine)), dim=1),
                 torch.nn.functional.pad(coarse_features, (fine_features.shape[1], 0)),
             )
         )

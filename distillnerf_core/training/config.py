@@ -1,6 +1,7 @@
 """Configuration of a training run."""
 
 from pathlib import Path
+from typing import Literal
 
 from distillnerf_core.configuration import Config
 from distillnerf_core.model.predictor import PredictorConfig
@@ -71,6 +72,7 @@ class TrainConfig(Config):
         ema_decay: Of the averaged weights that are kept.
         seed: Of everything random.
         device: `auto`, `cpu` or `cuda`.
+        matmul_precision: Of 32-bit matrix products: `highest`, `high` or `medium` (see PyTorch); the latter are faster.
         checkpoint_minutes: A killed run loses at most this.
         log_every: Steps between TensorBoard records.
         image_every: Steps between TensorBoard pictures.
@@ -80,7 +82,7 @@ class TrainConfig(Config):
 
     data: Path = Path("datasets/train")
     out: Path = Path("runs/tiny")
-    steps: int = 4000
+    steps: int = 3000
     learning_rate: float = 2e-3
     warmup_steps: int = 100
     weight_decay: float = 0.01
@@ -88,6 +90,7 @@ class TrainConfig(Config):
     ema_decay: float = 0.995
     seed: int = 0
     device: str = "auto"
+    matmul_precision: Literal["highest", "high", "medium"] = "medium"
     checkpoint_minutes: float = 3.0
     log_every: int = 20
     image_every: int = 500

@@ -67,9 +67,7 @@ def compute_objective(
     return Objective(total, {name: float(value.detach()) for name, value in terms.items()})
 
 
-def drop_cameras(
-    supervised: SupervisedFrame, config: ObjectiveConfig, generator: torch.Generator
-) -> SupervisedFrame:
+def drop_cameras(supervised: SupervisedFrame, config: ObjectiveConfig, generator: torch.Generator) -> SupervisedFrame:
     """Keeps a random subset of the cameras, in their order."""
     available = len(supervised.frame.rig)
     choice = config.cameras[int(torch.randint(len(config.cameras), (), generator=generator))]
@@ -144,12 +142,8 @@ def _rendered_terms(
     language = views.language.permute(0, 2, 3, 1).flatten(0, 2)
     return {
         "color": (views.rgb - picture).abs().mean(),
-        "depth": log_distance_loss(
-            views.ray_distance_m, targets.distance_m[cameras][:, :, window], config.sky_m
-        ),
+        "depth": log_distance_loss(views.ray_distance_m, targets.distance_m[cameras][:, :, window], config.sky_m),
         "opacity": opacity_loss(views.opacity) + opacity_loss(encoded.coarse.opacity),
         "entropy": weight_entropy(rendered.gap_weights),
-        "language": language_loss(
-            language, targets.labels[cameras][:, :, window].flatten(), codec.class_features
-        ),
+        "language": language_loss(language, targets.labels[cameras][:, :, window].flatten(), codec.class_features),
     }

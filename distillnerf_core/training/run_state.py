@@ -29,7 +29,8 @@ def save_run(
         model: Network.
         averaged: Exponential moving average of its weights.
         optimizer: AdamW.
-        config: Configuration of the run as JSON; a run resumes only under the same one.
+        config: Configuration of the run as JSON; a run resumes only under the same one, but
+            may be made longer or shorter.
     """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"averaged.{name}": value for name, value in averaged.items()}
@@ -49,9 +50,7 @@ def load_run(
     """
     tensors, metadata = read_safetensors(path)
     if metadata.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path}: not the state of a training run; remove it or choose another output folder"
-        )
+        raise CheckpointError(f"{path}: not the state of a training run; remove it or choose another output folder")
     different = _differences(json.loads(metadata["config"]), json.loads(config))
     if different:
         raise CheckpointError(
@@ -75,7 +74,5 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    movable = {"out", "data", "device", "checkpoint_minutes", "log_every", "image_every"}
-    return sorted(
-        key for key in old.keys() | new.keys() if key not in movable and old.get(key) != new.get(key)
-    )
+    movable = {"steps", "out", "data", "device", "checkpoint_minutes", "log_every", "image_every"}
+    return sorted(key for key in old.keys() | new.keys() if key not in movable and old.get(key) != new.get(key))

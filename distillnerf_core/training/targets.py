@@ -47,8 +47,6 @@ def _blocks(image: Tensor, blocks: tuple[int, int]) -> Tensor:
     return tiles.permute(0, 1, 3, 2, 4).flatten(-2)
 
 
-def resized_images(
-    images: Float[Tensor, "cameras 3 h w"], height: int, width: int
-) -> Float[Tensor, "cameras 3 h2 w2"]:
+def resized_images(images: Float[Tensor, "cameras 3 h w"], height: int, width: int) -> Float[Tensor, "cameras 3 h2 w2"]:
     """Averages images down (or interpolates them up) to a size."""
     return F.interpolate(images, size=(height, width), mode="area")

@@ -61,6 +61,7 @@ class Trainer:
         self.device = resolve_device(config.device)
         # Products of small weights become denormal numbers, which slow a CPU step tenfold.
         torch.set_flush_denormal(True)
+        torch.set_float32_matmul_precision(config.matmul_precision)
         self.codec = codec.to(self.device)
         torch.manual_seed(config.seed)
         self.predictor = ScenePredictor(config.predictor).to(self.device)
@@ -85,9 +86,7 @@ class Trainer:
         """Restores the run in the output folder, if there is one."""
         if not self.state_path.exists():
             return False
-        self.step = load_run(
-            self.state_path, self.predictor, self.averaged, self.optimizer, self._config_json()
-        )
+        self.step = load_run(self.state_path, self.predictor, self.averaged, self.optimizer, self._config_json())
         curve = self.config.out / "curve.json"
         if curve.exists():
             self.history = [row for row in json.loads(curve.read_text()) if row["step"] <= self.step]
@@ -96,9 +95,7 @@ class Trainer:
 
     def run(self, log: Logger | None = None, progress: bool = True) -> None:
         """Trains until the configured number of steps, saving as it goes; Ctrl-C saves and stops."""
-        bar = tqdm(
-            total=self.config.steps, initial=self.step, desc="train", disable=not progress, unit="step"
-        )
+        bar = tqdm(total=self.config.steps, initial=self.step, desc="train", disable=not progress, unit="step")
         saved = time.monotonic()
         try:
             while self.step < self.config.steps:
@@ -119,9 +116,7 @@ class Trainer:
         torch.manual_seed(1_000_003 * self.config.seed + self.step)
         frame = self.frames[int(torch.randint(len(self.frames), (), generator=generator))].to(self.device)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * schedule(
-                self.step, self.config.warmup_steps, self.config.steps
-            )
+            group["lr"] = self.config.learning_rate * schedule(self.step, self.config.warmup_steps, self.config.steps)
         objective = compute_objective(self.predictor, frame, self.codec, self.config.objective, generator)
         self.optimizer.zero_grad(set_to_none=True)
         objective.total.backward()  # type: ignore[no-untyped-call]
@@ -136,9 +131,7 @@ class Trainer:
 
     def save(self) -> None:
         """Writes the run's state, its curve and the averaged predictor."""
-        save_run(
-            self.state_path, self.step, self.predictor, self.averaged, self.optimizer, self._config_json()
-        )
+        save_run(self.state_path, self.step, self.predictor, self.averaged, self.optimizer, self._config_json())
         (self.config.out / "curve.json").write_text(json.dumps(self.history))
         self.export(self.config.out / "predictor.safetensors", half=False)
 
@@ -166,9 +159,7 @@ class Trainer:
     def _record(self, terms: dict[str, float], log: Logger | None, bar: Any) -> None:
         self.history.append({"step": self.step, **{name: round(value, 5) for name, value in terms.items()}})
         recent = self.history[-10:]
-        bar.set_postfix(
-            {name: f"{_mean(recent, name):.3f}" for name in ("total", "depth", "color", "occupancy")}
-        )
+        bar.set_postfix({name: f"{_mean(recent, name):.3f}" for name in ("total", "depth", "color", "occupancy")})
         if log is not None:
             for name, value in terms.items():
                 log.add_scalar(f"train/{name}", value, self.step)

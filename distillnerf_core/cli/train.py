@@ -1,0 +1,37 @@
+"""`distillnerf train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML configuration, such as config/train_tiny.yaml.")],
+    override: Annotated[list[str] | None, typer.Option("--set", help="Change a value: section.key=value.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Also write the final 16-bit predictor here.")] = None,
+) -> None:
+    """Trains the predictor; started again with the same output folder, it goes on where it stopped."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    from distillnerf_core.configuration import load_config
+    from distillnerf_core.data.simulated import SimulatedDataset
+    from distillnerf_core.language.codec import create_feature_codec
+    from distillnerf_core.language.encoders import MiniLmEncoder
+    from distillnerf_core.training.config import TrainConfig
+    from distillnerf_core.training.trainer import Trainer
+
+    settings = load_config(config, TrainConfig, override or ())
+    codec = create_feature_codec(MiniLmEncoder(), settings.predictor.language_channels)
+    trainer = Trainer(settings, SimulatedDataset(settings.data), codec)
+    if trainer.resume():
+        print(f"resuming at step {trainer.step} of {settings.steps}")
+    with SummaryWriter(str(settings.out / "tensorboard")) as log:
+        trainer.run(log)
+    print(f"predictor: {settings.out / 'predictor.safetensors'}")
+    if export is not None:
+        trainer.export(export, half=True)
+        print(f"exported: {export}")

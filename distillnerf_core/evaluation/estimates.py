@@ -1,0 +1,90 @@
+"""What a method says about a glance, in the form that the metrics compare."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from distillnerf_core.frames import MultiViewFrame
+from distillnerf_core.geometry.grids import VoxelGrid
+from distillnerf_core.geometry.rays import camera_rays, ray_distance_to_z_depth
+from distillnerf_core.language.classes import CLASS_NAMES, FREE
+from distillnerf_core.perception.pipeline import PerceptionPipeline
+from distillnerf_core.perception.query import TextQuery
+
+
+@dataclass(frozen=True)
+class SceneEstimate:
+    """An estimate of one glance.
+
+    Attributes:
+        z_depth_m: Depth of every input pixel, +inf beyond the range.
+        rgb: Reconstruction of the input images.
+        labels: Class of each voxel, 17 free, 255 unknown.
+        scores: Score of each voxel for each text, 0 where nothing is.
+    """
+
+    z_depth_m: Float[Tensor, "cameras height width"]
+    rgb: Float[Tensor, "cameras 3 height width"]
+    labels: UInt8[Tensor, "x y z"]
+    scores: Float[Tensor, "texts x y z"]
+
+
+class Method(Protocol):
+    """Anything that perceives."""
+
+    def estimate(self, frame: MultiViewFrame, texts: Sequence[str]) -> SceneEstimate:
+        """Perceives one glance and scores its voxels for texts."""
+
+
+@dataclass(frozen=True)
+class PipelineMethod:
+    """The product's own pipeline, judged on what it publishes."""
+
+    pipeline: PerceptionPipeline
+
+    def estimate(self, frame: MultiViewFrame, texts: Sequence[str]) -> SceneEstimate:
+        """Perceives one glance; depth is interpolated to the input's pixels in inverse depth."""
+        result = self.pipeline.perceive(frame)
+        assert result.depth is not None
+        assert result.rgb is not None
+        assert result.occupancy is not None
+        size = frame.images.shape[-2:]
+        inverse = 1.0 / result.depth.z_depth_m.clamp_min(0.1)
+        full = F.interpolate(inverse[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+        answer = self.pipeline.query(result, TextQuery(tuple(texts), threshold=0.0))
+        scores = torch.zeros(len(texts), *result.occupancy.grid.size)
+        x, y, z = result.occupancy.occupied.index.cpu().unbind(dim=1)
+        scores[:, x, y, z] = answer.scores.float().cpu()
+        rgb = F.interpolate(result.rgb, size=size, mode="bilinear", align_corners=False)
+        return SceneEstimate((1.0 / full).cpu(), rgb.cpu(), result.occupancy.labels.cpu(), scores)
+
+
+@dataclass(frozen=True)
+class FlatGroundMethod:
+    """A prior that looks at no image: flat road, and everything above the horizon at one distance.
+
+    Attributes:
+        constant_m: That distance along the ray.
+        grid: Where occupancy is asked for.
+    """
+
+    constant_m: float
+    grid: VoxelGrid
+
+    def estimate(self, frame: MultiViewFrame, texts: Sequence[str]) -> SceneEstimate:
+        """Knows the calibration only; its colour is the mean colour of each image, its answers are all the same."""
+        rays = camera_rays(frame.rig)
+        descent = (-rays.directions[..., 2]).clamp_min(1e-6)
+        distance = (rays.origins_m[..., 2] / descent).clamp(0.1, self.constant_m)
+        index, inside = self.grid.indices(torch.tensor([[0.0, 0.0, 0.0]]))
+        labels = torch.full(self.grid.size, FREE, dtype=torch.uint8)
+        if bool(inside[0]):
+            labels[:, :, int(index[0, 2])] = CLASS_NAMES.index("driveable_surface")
+        scores = (labels != FREE).float().expand(len(texts), *self.grid.size)
+        rgb = frame.images.mean(dim=(2, 3), keepdim=True).expand_as(frame.images)
+        return SceneEstimate(ray_distance_to_z_depth(distance, frame.rig), rgb, labels, scores)
