@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +63,7 @@ def write_image(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> No
         raise DataError(f"cannot write image {path}: {err} (free disk space or choose another folder)") from err
 
 
-def occupied_points(occupancy: SemanticOccupancy) -> NDArray[np.void]:
+def occupied_points(occupancy: SemanticOccupancy) -> NDArray[Any]:
     """Returns the occupied voxels as records: x, y, z (ego frame, metres), red, green, blue, label, confidence."""
     index = occupancy.occupied.index.cpu().numpy()
     centers = occupancy.occupied.centers_m(occupancy.grid).cpu().numpy()
@@ -76,7 +78,7 @@ def occupied_points(occupancy: SemanticOccupancy) -> NDArray[np.void]:
     return points
 
 
-def write_ply(path: Path, points: NDArray[np.void]) -> None:
+def write_ply(path: Path, points: NDArray[Any]) -> None:
     """Writes records as the vertices of a binary PLY file, one property a field."""
     fields = [f"property {_PLY_TYPES[points.dtype[name].str]} {name}" for name in points.dtype.names or ()]
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}", *fields, "end_header\n"]

@@ -38,7 +38,7 @@ def semantic_image(
     return labels.masked_fill(opacity < min_opacity, SKY)
 
 
-def scatter_cameras(images: Tensor, camera_mask: Tensor, fill: float) -> Tensor:
+def scatter_cameras(images: Tensor, camera_mask: Tensor, fill: float | int) -> Tensor:
     """Places images of the present cameras among all cameras of a rig.
 
     Args:

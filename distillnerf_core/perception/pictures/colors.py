@@ -1,5 +1,7 @@
 """Colour maps: classes, depth and scores to RGB."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +70,6 @@ def blend_heat(image: Image, scores: NDArray[np.float32]) -> Image:
     return blended
 
 
-def _apply(values: NDArray[np.float32], colormap: int) -> Image:
+def _apply(values: NDArray[np.floating[Any]], colormap: int) -> Image:
     levels = (255.0 * np.clip(values, 0, 1)).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(levels, colormap)[..., ::-1])

@@ -1,0 +1,97 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+from typer.testing import CliRunner
+
+from distillnerf_core.cli.predict import app
+from distillnerf_core.data.bag_export import export_frames
+from distillnerf_core.errors import BagError, CheckpointError, ConfigurationError, QueryError
+from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.language.compression import fit_feature_pca
+from distillnerf_core.language.encoders import MiniLmEncoder
+from distillnerf_core.language.prompts import CLASS_PROMPTS, embed_classes, embed_words
+from distillnerf_core.model.checkpoint import save_predictor
+from distillnerf_core.model.predictor import PredictorConfig, ScenePredictor
+from distillnerf_core.perception.pipeline import PerceptionPipeline
+from distillnerf_core.streams.bag_frames import frames_from_bag
+
+_HEIGHT, _WIDTH = 32, 64
+
+
+@pytest.fixture(scope="module")
+def bag(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sweeps of real images."""
+    path = tmp_path_factory.mktemp("bag") / "real.mcap"
+    export_frames(shared_dir / "data" / "nuscenes_sample", path, repeat=2)
+    return path
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A predictor that never learned anything."""
+    torch.manual_seed(0)
+    encoder = MiniLmEncoder()
+    classes = embed_classes(encoder)
+    pca = fit_feature_pca(classes, embed_words(encoder, ["house", "river"]), channels=12)
+    codec = FeatureCodec(pca, normalize(pca.reduce(classes), dim=1), tuple(CLASS_PROMPTS), encoder.name)
+    config = PredictorConfig(image_height=_HEIGHT, image_width=_WIDTH, language_channels=12)
+    path = tmp_path_factory.mktemp("checkpoint") / "random.safetensors"
+    save_predictor(path, config, ScenePredictor(config).state_dict(), codec, {})
+    return path
+
+
+def test_a_bag_becomes_pictures_arrays_and_a_summary(bag: Path, checkpoint: Path, tmp_path: Path) -> None:
+    out, figures = tmp_path / "out", tmp_path / "figures.json"
+    command = [str(bag), "--out", str(out), "--checkpoint", str(checkpoint), "--json", str(figures)]
+    done = CliRunner().invoke(app, [*command, "--query", "automobile", "--query", "oak tree"])
+    assert done.exception is None, done.output
+    written = json.loads((out / "summary.json").read_text())
+    assert written == json.loads(figures.read_text())
+    assert written["summary"]["frames"] == len(written["frames"]) == 2
+    assert set(written["summary"]["queries"]) == {"automobile", "oak tree"}
+    names = {path.name for path in (out / "frame_0001").iterdir()}
+    assert {"overview.png", "depth.npz", "depth_CAM_FRONT.png", "occupancy.npz", "occupancy.ply"} <= names
+    assert "automobile" in done.output
+
+
+def test_predict_gives_what_the_pipeline_gives_for_the_same_frames(bag: Path, checkpoint: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        app, [str(bag), "--out", str(tmp_path), "--checkpoint", str(checkpoint), "--max-frames", "1"]
+    )
+    assert done.exception is None, done.output
+    pipeline = PerceptionPipeline.from_checkpoint(checkpoint)
+    result = pipeline.perceive(next(frames_from_bag(bag, *pipeline.input_size)))
+    assert result.occupancy is not None
+    written = np.load(tmp_path / "frame_0000" / "occupancy.npz")
+    np.testing.assert_array_equal(written["labels"], result.occupancy.labels.cpu().numpy())
+    assert not (tmp_path / "frame_0001").exists()
+
+
+def test_a_cut_bag_gives_its_frames_and_a_clear_error(bag: Path, checkpoint: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mcap"
+    cut.write_bytes(bag.read_bytes()[: int(bag.stat().st_size * 0.8)])
+    done = CliRunner().invoke(app, [str(cut), "--out", str(tmp_path / "out"), "--checkpoint", str(checkpoint)])
+    assert isinstance(done.exception, BagError)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["summary"]["frames"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--query", ""], QueryError),
+        (["--checkpoint", "missing.safetensors"], CheckpointError),
+        (["--device", "toaster"], ConfigurationError),
+    ],
+)
+def test_bad_input_is_a_clear_error(tmp_path: Path, arguments: list[str], error: type[Exception]) -> None:
+    done = CliRunner().invoke(app, [str(tmp_path / "none.mcap"), "--out", str(tmp_path), *arguments])
+    assert isinstance(done.exception, error)
+
+
+def test_a_missing_bag_is_a_clear_error(checkpoint: Path, tmp_path: Path) -> None:
+    command = [str(tmp_path / "none.mcap"), "--out", str(tmp_path), "--checkpoint", str(checkpoint)]
+    assert isinstance(CliRunner().invoke(app, command).exception, BagError)

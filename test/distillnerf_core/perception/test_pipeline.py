@@ -1,0 +1,123 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from distillnerf_core.errors import CheckpointError, ConfigurationError, QueryError
+from distillnerf_core.frames import MultiViewFrame
+from distillnerf_core.language.classes import UNKNOWN
+from distillnerf_core.perception.config import OccupancyConfig, PerceptionConfig
+from distillnerf_core.perception.pipeline import PerceptionPipeline, choose_device, fit_frame
+from distillnerf_core.perception.query import TextQuery
+from distillnerf_core.perception.results import Output, PerceptionResult
+
+
+def test_every_output_is_well_formed(result: PerceptionResult, frame: MultiViewFrame) -> None:
+    assert result.depth is not None
+    assert result.semantics is not None
+    assert result.rgb is not None
+    assert result.occupancy is not None
+    assert result.stamp_ns == frame.stamp_ns
+    assert result.depth.z_depth_m.shape == result.semantics.shape == (3, 16, 32)
+    assert result.depth.rig.names == frame.rig.names
+    assert result.rgb.shape == frame.images.shape
+    assert bool(((result.rgb >= 0) & (result.rgb <= 1)).all())
+    assert result.occupancy.labels.shape == (200, 200, 16)
+    assert bool((result.occupancy.occupied_mask == (result.occupancy.density > 0.5)).all())
+
+
+def test_a_missing_camera_is_marked(result: PerceptionResult) -> None:
+    assert result.depth is not None
+    assert result.semantics is not None
+    assert result.rgb is not None
+    depth = result.depth.z_depth_m
+    assert bool(depth[1].isnan().all())
+    assert not bool(depth[[0, 2]].isnan().any())
+    assert bool((result.semantics[1] == UNKNOWN).all())
+    assert not bool(result.rgb[1].any())
+
+
+def test_the_same_frame_gives_the_same_result(
+    pipeline: PerceptionPipeline, frame: MultiViewFrame, result: PerceptionResult
+) -> None:
+    again = pipeline.perceive(frame)
+    assert again.occupancy is not None
+    assert result.occupancy is not None
+    assert torch.equal(again.occupancy.labels, result.occupancy.labels)
+    assert torch.equal(again.occupancy.occupied.features, result.occupancy.occupied.features)
+
+
+def test_only_what_is_asked_for_is_computed(pipeline: PerceptionPipeline, frame: MultiViewFrame) -> None:
+    depth_only = pipeline.perceive(frame, frozenset({Output.DEPTH}))
+    assert depth_only.depth is not None
+    assert depth_only.rgb is depth_only.semantics is depth_only.occupancy is None
+    nothing = pipeline.perceive(frame, frozenset())
+    assert nothing.depth is None
+    assert nothing.timings.as_dict()["render"] < depth_only.timings.as_dict()["render"]
+
+
+def test_occupancy_does_not_depend_on_other_outputs(
+    pipeline: PerceptionPipeline, frame: MultiViewFrame, result: PerceptionResult
+) -> None:
+    alone = pipeline.perceive(frame, frozenset({Output.OCCUPANCY}))
+    assert alone.occupancy is not None
+    assert result.occupancy is not None
+    assert torch.equal(alone.occupancy.labels, result.occupancy.labels)
+
+
+def test_unknown_voxels_are_an_option(checkpoint: Path, frame: MultiViewFrame, result: PerceptionResult) -> None:
+    config = PerceptionConfig(occupancy=OccupancyConfig(mark_unknown=False))
+    plain = PerceptionPipeline.from_checkpoint(checkpoint, config, "cpu").perceive(frame)
+    assert plain.occupancy is not None
+    assert result.occupancy is not None
+    assert not bool((plain.occupancy.labels == UNKNOWN).any())
+    assert bool((result.occupancy.labels == UNKNOWN).any())
+    assert torch.equal(plain.occupancy.occupied_mask, result.occupancy.occupied_mask)
+
+
+def test_frames_of_another_size_are_resized(frame: MultiViewFrame) -> None:
+    fitted = fit_frame(frame, 16, 32)
+    assert fitted.images.shape == (3, 3, 16, 32)
+    torch.testing.assert_close(fitted.rig.intrinsics[:, :2], frame.rig.intrinsics[:, :2] / 2)
+    assert fit_frame(frame, 32, 64) is frame
+
+
+def test_texts_are_answered_for_voxels_and_pixels(pipeline: PerceptionPipeline, result: PerceptionResult) -> None:
+    query = TextQuery(("automobile", "oak tree"))
+    answer = pipeline.query(result, query)
+    assert result.occupancy is not None
+    assert answer.scores.shape == (2, len(result.occupancy.occupied.index))
+    heat = pipeline.query_images(result, query)
+    assert heat.shape == (2, 3, 16, 32)
+    assert bool(((heat >= 0) & (heat <= 1)).all())
+    assert not bool(heat[:, 1].any())
+
+
+def test_a_query_before_the_first_frame_says_so(pipeline: PerceptionPipeline) -> None:
+    with pytest.raises(QueryError, match="no frame perceived yet"):
+        pipeline.query(None, TextQuery(("car",)))
+
+
+def test_a_query_needs_the_outputs_it_reads(pipeline: PerceptionPipeline, result: PerceptionResult) -> None:
+    with pytest.raises(QueryError, match="occupancy"):
+        pipeline.query(replace(result, occupancy=None), TextQuery(("car",)))
+    with pytest.raises(QueryError, match="semantics"):
+        pipeline.query_images(replace(result, semantics=None), TextQuery(("car",)))
+
+
+def test_a_frame_without_cameras_is_refused(pipeline: PerceptionPipeline, frame: MultiViewFrame) -> None:
+    with pytest.raises(QueryError, match="no camera"):
+        pipeline.perceive(replace(frame, camera_mask=torch.zeros(3, dtype=torch.bool)))
+
+
+def test_a_missing_checkpoint_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="does not exist"):
+        PerceptionPipeline.from_checkpoint(tmp_path / "none.safetensors", device="cpu")
+
+
+@pytest.mark.parametrize("name", ["cuda:77", "toaster"])
+def test_an_unusable_device_is_a_clear_error(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="auto, cpu or cuda"):
+        choose_device(name)
+    assert choose_device("auto").type in {"cpu", "cuda"}
