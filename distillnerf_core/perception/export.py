@@ -1,7 +1,6 @@
 """Files of a perception result: arrays for programs, images and point clouds for viewers."""
 
 from pathlib import Path
-
 from typing import Any
 
 import cv2
