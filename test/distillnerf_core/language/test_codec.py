@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
 
@@ -42,7 +44,7 @@ _FOREIGN = ("banana", "ocean", "piano", "democracy", "coffee", "spaceship", "sub
 class _OtherEncoder:
     name = "another"
 
-    def encode(self, texts: list[str]) -> torch.Tensor:
+    def encode(self, texts: Sequence[str]) -> torch.Tensor:
         return torch.ones(len(texts), 384)
 
 

@@ -51,7 +51,7 @@ def test_the_same_frame_gives_the_same_result(
 def test_only_what_is_asked_for_is_computed(pipeline: PerceptionPipeline, frame: MultiViewFrame) -> None:
     depth_only = pipeline.perceive(frame, frozenset({Output.DEPTH}))
     assert depth_only.depth is not None
-    assert depth_only.rgb is depth_only.semantics is depth_only.occupancy is None
+    assert (depth_only.rgb, depth_only.semantics, depth_only.occupancy) == (None, None, None)
     nothing = pipeline.perceive(frame, frozenset())
     assert nothing.depth is None
     assert nothing.timings.as_dict()["render"] < depth_only.timings.as_dict()["render"]
