@@ -12,6 +12,7 @@ from distillnerf_core.streams.camera_set import AddOutcome, CameraSet
 from distillnerf_core.streams.frame_assembler import FrameAssembler, LocatedSweep
 from distillnerf_core.streams.layouts import Layout
 from distillnerf_core.streams.message_fields import NANOSECONDS, stamp_ns
+from distillnerf_core.streams.phase_estimation import PhaseEstimator
 from distillnerf_core.streams.stream_config import StreamConfig
 from distillnerf_core.streams.sweep_locator import SweepLocator, SweepPoses
 from distillnerf_core.streams.synchroniser import CameraSynchroniser
@@ -20,6 +21,7 @@ from distillnerf_core.streams.transform_buffer import TransformBuffer
 logger = logging.getLogger(__name__)
 
 _MAX_WAITING = 16
+_PHASE_CHANGE_MS = 3.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ class FrameStream:
     def __init__(self, layout: Layout, config: StreamConfig) -> None:
         self.layout = layout
         self.config = config
-        self.synchroniser = CameraSynchroniser(layout.names, layout.synchroniser_config(config.synchroniser))
+        self._synchroniser_config = layout.synchroniser_config(config.synchroniser)
+        self.synchroniser = CameraSynchroniser(layout.names, self._synchroniser_config)
+        self._phases = self._phase_estimator()
         self.transforms = TransformBuffer(config.transforms)
         self.calibrations = CalibrationBook(layout.rectified)
         self.dropped: Counter[str] = Counter()
@@ -67,6 +71,7 @@ class FrameStream:
 
     def add_image(self, camera: str, message: Any, now_ns: int) -> AddOutcome:
         """Takes an Image or CompressedImage of a camera; `poll` afterwards."""
+        self._learn_phases(camera, now_ns if self._synchroniser_config.use_receive_time else stamp_ns(message.header))
         outcome = self.synchroniser.add(camera, stamp_ns(message.header), now_ns, message)
         if outcome is AddOutcome.RESET:
             logger.warning("time jumped back on camera %s: starting over", camera)
@@ -107,6 +112,24 @@ class FrameStream:
     def flush(self, now_ns: int) -> list[LocatedSweep]:
         """Returns everything that waits, at the end of a recording."""
         return self._advance(self.synchroniser.flush(), now_ns, final=True)
+
+    def _phase_estimator(self) -> PhaseEstimator | None:
+        config = self._synchroniser_config
+        if config.phases_ms and not config.auto_phase:
+            return None
+        return PhaseEstimator(self.layout.names, config.reference or self.layout.names[0])
+
+    def _learn_phases(self, camera: str, stamp: int) -> None:
+        phases = self._phases.add(camera, stamp) if self._phases is not None else None
+        if phases is None:
+            return
+        known = self._synchroniser_config.phases_ms
+        known_zero = known.get(self._synchroniser_config.reference or self.layout.names[0], 0.0)
+        if all(abs(known.get(name, 0.0) - known_zero - phase) < _PHASE_CHANGE_MS for name, phase in phases.items()):
+            return
+        logger.info("camera phases from stamps, ms: %s", {name: round(phase, 1) for name, phase in phases.items()})
+        self._synchroniser_config = self._synchroniser_config.model_copy(update={"phases_ms": phases})
+        self.synchroniser = CameraSynchroniser(self.layout.names, self._synchroniser_config)
 
     def _advance(self, sweeps: list[CameraSet], now_ns: int, *, final: bool) -> list[LocatedSweep]:
         self._waiting.extend(_Waiting(sweep, now_ns + self._timeout_ns) for sweep in sweeps)

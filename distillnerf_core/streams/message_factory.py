@@ -90,15 +90,12 @@ class MessageFactory:
             p=np.concatenate([intrinsics, np.zeros((3, 1))], axis=1).reshape(12),
             binning_x=0,
             binning_y=0,
-            roi=self.create(
-                "sensor_msgs/msg/RegionOfInterest",
-                x_offset=0,
-                y_offset=0,
-                height=0,
-                width=0,
-                do_rectify=False,
-            ),
+            roi=self._whole_image(),
         )
+
+    def _whole_image(self) -> Any:
+        kind = "sensor_msgs/msg/RegionOfInterest"
+        return self.create(kind, x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
 
     def transforms(self, transforms: Sequence[StampedTransform]) -> Any:
         """Creates a `tf2_msgs/TFMessage`."""

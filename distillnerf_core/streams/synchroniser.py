@@ -22,6 +22,9 @@ class SynchroniserConfig(Config):
         default_factory=dict,
         description="Firing time of each camera within a sweep, milliseconds; 0 if absent.",
     )
+    auto_phase: bool = Field(
+        default=False, description="Estimate the phases from the stamps; always so where none are known."
+    )
     tolerance_s: float = Field(
         default=0.015, gt=0, le=1.0, description="Largest difference of phase-compensated stamps in a sweep."
     )
