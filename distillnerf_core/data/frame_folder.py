@@ -156,7 +156,8 @@ class FrameFolder:
         points = _read_points(self.folder / sensor["file"])
         to_reference = self._lidar_to_reference(sensor, reference_to_global)
         moved = points @ to_reference[:3, :3].T + to_reference[:3, 3]
-        return LidarSweep(torch.from_numpy(moved).float(), _stamp_ns(sensor))
+        x, y, z = (float(value) for value in to_reference[:3, 3])
+        return LidarSweep(torch.from_numpy(moved).float(), _stamp_ns(sensor), (x, y, z))
 
     def _lidar_to_reference(self, sensor: Mapping[str, Any], reference_to_global: FloatArray) -> FloatArray:
         lidar_to_ego = np.array(self._calibration["lidar"]["lidar_to_ego"], dtype=np.float64)

@@ -16,10 +16,12 @@ class LidarSweep:
     Attributes:
         points_m: Points in the ego frame at the frame's reference time, metres.
         stamp_ns: Time of the sweep.
+        origin_m: Position of the sensor in the same frame.
     """
 
     points_m: Float[Tensor, "points 3"]
     stamp_ns: int
+    origin_m: tuple[float, float, float]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +34,7 @@ class SceneEstimate:
     scores: Float[Tensor, "texts x y z"]
 
 
+@runtime_checkable
 class Method(Protocol):
     """Anything that perceives."""
 

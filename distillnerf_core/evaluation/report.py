@@ -72,3 +72,24 @@ def write_json(path: Path, results: Results, info: Mapping[str, Any]) -> None:
 
 def _cell(summary: Summary) -> str:
     return "-" if math.isnan(summary.mean) else f"{summary.mean:.3f} +- {summary.spread:.3f}"
+
+
+FIT_GOALS: Mapping[str, tuple[str, float]] = {
+    "psnr_db": (">=", 22.0),
+    "lidar_abs_rel": ("<=", 0.12),
+    "query_ratio": (">=", 5.0),
+}
+"""What the project asks of a fit to one real frame."""
+
+
+def build_fit_table(figures: list[dict[str, float]], word: str, minutes: float) -> Table:
+    """Lays out the figures of a fit, one column for each frame."""
+    table = Table(title=f"Fit to real frames, {minutes:.1f} minutes; query {word!r}")
+    table.add_column("figure")
+    for number in range(len(figures)):
+        table.add_column(f"frame {number}", justify="right")
+    table.add_column("goal", justify="right")
+    for name in figures[0]:
+        goal = " ".join(str(part) for part in FIT_GOALS[name]) if name in FIT_GOALS else ""
+        table.add_row(name, *(f"{row[name]:.3f}" for row in figures), goal)
+    return table

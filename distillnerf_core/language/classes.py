@@ -48,3 +48,7 @@ SKY = 17
 SKY_COLOR: tuple[int, int, int] = (170, 208, 240)
 UNKNOWN = 255
 """Label of a voxel or pixel about which nothing is known."""
+BACKGROUND = 254
+"""Label of a surface known to belong to none of the object classes (training only)."""
+OBJECT_CLASSES: tuple[int, ...] = tuple(range(1, 11))
+"""The ten classes that data sets label with boxes."""

@@ -35,7 +35,7 @@ class RayDepth:
     opacity: Float[Tensor, "*rays"]
 
 
-def render_intervals(density: Float[Tensor, "*rays intervals"], edges_m: Float[Tensor, "*rays edges"]) -> RayDepth:
+def render_intervals(density: Float[Tensor, "*rays intervals"], edges_m: Float[Tensor, "*shared edges"]) -> RayDepth:
     """Renders piecewise constant densities (reference network, section 1.5).
 
     alpha_i = 1 - exp(-density_i delta_i), T_i = exp(-sum_{j<i} density_j delta_j), w_i = alpha_i T_i,

@@ -1,7 +1,7 @@
 """Volume rendering of a sparse field along rays, in two passes."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -33,6 +33,7 @@ class RendererConfig(Config):
     chunk_rays: int = 4096
 
 
+@runtime_checkable
 class RadianceField(Protocol):
     """What the renderer needs of a field: row numbers of points, and tables with one entry a row."""
 

@@ -9,8 +9,8 @@ from distillnerf_core.geometry.contraction import ContractedSpace
 from distillnerf_core.model.compositing import soft_clamp
 from distillnerf_core.model.lifting import LiftedVoxels
 from distillnerf_core.model.scene_field import SceneField, build_row_table
-from distillnerf_core.voxels.morton import morton_decode
 from distillnerf_core.voxels.level_tables import build_tables
+from distillnerf_core.voxels.morton import morton_decode
 from distillnerf_core.voxels.network import SparseVoxelNetwork
 from distillnerf_core.voxels.network_config import SparseVoxelNetworkConfig
 from distillnerf_core.voxels.segments import gather_sorted

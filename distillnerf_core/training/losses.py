@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from distillnerf_core.language.classes import UNKNOWN
+from distillnerf_core.language.classes import OBJECT_CLASSES, UNKNOWN
 from distillnerf_core.model.compositing import RayDepth
 from distillnerf_core.model.fine_depth import Frustum
 
@@ -77,15 +77,19 @@ def language_loss(
 
     Args:
         features: Rendered or queried language features.
-        labels: Class of each; 255 where unknown.
+        labels: Class of each; 255 where unknown, 254 where known only to be none of the object classes.
         class_features: Unit text embeddings of the classes.
         temperature: Of the softmax over cosines.
     """
-    known = labels != UNKNOWN
-    if not bool(known.any()):
+    named = labels < len(class_features)
+    if not bool((labels != UNKNOWN).any()):
         return features.sum() * 0.0
-    features, labels = features[known], labels[known]
     cosines = F.normalize(features, dim=-1, eps=1e-4) @ class_features.T
-    own = cosines.gather(1, labels[:, None])[:, 0]
-    near = F.smooth_l1_loss(features, class_features[labels])
-    return F.cross_entropy(cosines / temperature, labels) + (1.0 - own).mean() + near
+    log_shares = F.log_softmax(cosines / temperature, dim=-1)
+    target = torch.where(named, labels, 0)
+    own = log_shares.gather(1, target[:, None])[:, 0] + cosines.gather(1, target[:, None])[:, 0] - 1.0
+    near = F.smooth_l1_loss(features, class_features[target], reduction="none").mean(dim=-1)
+    objects = log_shares[:, list(OBJECT_CLASSES)].logsumexp(dim=-1)
+    not_an_object = -torch.log1p(-objects.exp().clamp_max(1.0 - 1e-4))
+    per_item = torch.where(named, near - own, not_an_object)
+    return masked_mean(per_item, labels != UNKNOWN)

@@ -74,5 +74,5 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    movable = {"steps", "out", "data", "device", "checkpoint_minutes", "log_every", "image_every"}
+    movable = {"steps", "out", "data", "device", "checkpoint_minutes", "log_every", "image_every", "matmul_precision"}
     return sorted(key for key in old.keys() | new.keys() if key not in movable and old.get(key) != new.get(key))

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from distillnerf_core.training.run_state import load_run, save_run
 logger = logging.getLogger(__name__)
 
 
+@runtime_checkable
 class Logger(Protocol):
     """The part of TensorBoard's writer that the loop uses."""
 
@@ -31,6 +32,7 @@ class Logger(Protocol):
         """Records one value."""
 
 
+@runtime_checkable
 class FrameSource(Protocol):
     """A data set of supervised frames."""
 
