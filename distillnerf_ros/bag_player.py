@@ -51,7 +51,7 @@ class BagPlayer:
         deadline = time.monotonic() + timeout_s
         images = [topic for topic, kind in self._bag.topic_types().items() if kind in IMAGE_TYPES]
         while missing := [topic for topic in images if not self._publishers[topic].get_subscription_count()]:
-            if time.monotonic() > deadline or not rclpy.ok():
+            if time.monotonic() > deadline or not self._node.context.ok():
                 break
             self._tick(0)
             time.sleep(MATCH_POLL_S)
@@ -77,10 +77,10 @@ class BagPlayer:
         for message in messages:
             first_ns = message.log_ns if first_ns is None else first_ns
             due = start + (message.log_ns - first_ns) / NANOSECONDS / self._rate
-            while rclpy.ok() and (wait_s := due - time.monotonic()) > 0:
+            while self._node.context.ok() and (wait_s := due - time.monotonic()) > 0:
                 self._tick(message.log_ns - round(wait_s * self._rate * NANOSECONDS))
                 time.sleep(min(wait_s, CLOCK_PERIOD_S))
-            if not rclpy.ok():
+            if not self._node.context.ok():
                 return
             yield message
 

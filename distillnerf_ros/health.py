@@ -26,6 +26,9 @@ class Level(IntEnum):
     STALE = 3
 
 
+SEVERITY = {Level.OK: 0, Level.STALE: 0, Level.WARN: 1, Level.ERROR: 2}
+
+
 @dataclass(frozen=True)
 class Condition:
     """State of one part of the node.
@@ -58,12 +61,7 @@ class HealthBoard:
         self._logged_at: dict[tuple[str, str], float] = {}
 
     def ok(self, part: str, message: str = "fine", values: Mapping[str, object] = NOTHING) -> None:
-        """Says that a part works; ends its problem, unless that is younger than `HOLD_S`."""
-        with self._lock:
-            current = self._conditions.get(part)
-            troubled = current is not None and current.level in (Level.WARN, Level.ERROR)
-            if troubled and self._clock() - self._set_at[part] < HOLD_S:
-                return
+        """Says that a part works; ends its problem."""
         self._set(part, Level.OK, message, values)
 
     def warn(self, part: str, message: str, values: Mapping[str, object] = NOTHING) -> None:
@@ -99,11 +97,20 @@ class HealthBoard:
     def _set(self, part: str, level: Level, message: str, values: Mapping[str, object]) -> None:
         texts = {key: _text(value) for key, value in values.items()}
         with self._lock:
+            if self._is_held(part, level):
+                return
             self._conditions[part] = Condition(level, message, texts)
             self._set_at[part] = self._clock()
             speak = level in (Level.WARN, Level.ERROR) and self._due(part, message)
         if speak:
             self._log(level, f"{part}: {message}")
+
+    def _is_held(self, part: str, level: Level) -> bool:
+        """Tells whether a young problem is not to be replaced by something less severe."""
+        current = self._conditions.get(part)
+        if current is None or SEVERITY[current.level] <= SEVERITY[level]:
+            return False
+        return self._clock() - self._set_at[part] < HOLD_S
 
     def _due(self, part: str, message: str) -> bool:
         kind = (part, FIGURES.sub("", message))

@@ -5,7 +5,7 @@ This module imports without torch: what is missing is said when the node is crea
 
 import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
@@ -27,10 +27,14 @@ logger = logging.getLogger(__name__)
 
 
 class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
-    """Node `distillnerf`: surround cameras in; depth, semantic occupancy and answers to texts out."""
+    """Node `distillnerf`: surround cameras in; depth, semantic occupancy and answers to texts out.
 
-    def __init__(self) -> None:
-        super().__init__("distillnerf")
+    Args:
+        options: Passed on to `rclpy.lifecycle.LifecycleNode`, such as context and parameter_overrides.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("distillnerf", **options)
         self.board = HealthBoard(self._log)
         self._config: NodeConfig | None = None
         self._pipeline: PerceptionPipeline | None = None

@@ -124,13 +124,15 @@ class PerceptionSession:
         self._publishers.destroy()
 
     def take_image(self, camera: str, message: Any) -> None:
-        """Takes an image; a step back in time forgets everything from before it."""
+        """Takes an image; a step back in time forgets everything from before it.
+
+        Complete sweeps leave at the next `poll`, when the CameraInfo that came with the image has been taken, too.
+        """
         outcome = self.stream.add_image(camera, message, time.monotonic_ns())
         if outcome is AddOutcome.RESET:
             self._reset()
         elif outcome is AddOutcome.UNSTAMPED:
             self._board.error(f"camera {camera}", self.stream.last_problem)
-        self.poll()
 
     def take_camera_info(self, camera: str, message: Any) -> None:
         """Takes a calibration; an unusable one is reported and masks the camera."""

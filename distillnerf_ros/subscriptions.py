@@ -13,7 +13,7 @@ from tf2_msgs.msg import TFMessage
 from distillnerf_core.streams.layouts import Layout
 
 INPUT_DEPTH = 5
-POLL_PERIOD_S = 0.02
+POLL_PERIOD_S = 0.01
 IMAGE_CLASSES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
 TRANSPORT_CLASSES = {"raw": Image, "compressed": CompressedImage}
 

@@ -1,0 +1,1 @@
+"""`make demo`: simulated streets, live perception over DDS, text answers, a picture and figures."""

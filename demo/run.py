@@ -1,0 +1,179 @@
+"""The steps of the demo, in order."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from distillnerf_ros.srv import QueryText
+from numpy.typing import NDArray
+from rich.console import Console
+
+from demo.client import DemoClient
+from demo.failure import DemoError
+from demo.live import LiveFrame, live_frames
+from demo.picture import draw_page
+from demo.processes import Children
+from demo.recorder import Recorder
+from demo.report import print_table, summarise
+from demo.truth import compare_with_truth
+from distillnerf_core.streams.bag_writer import BagWriter
+from distillnerf_core.streams.layouts import Layout, load_layout
+from distillnerf_ros.conversions.clouds import QUERY_POINT
+
+PRESET = "nuscenes_upper"
+FIRST_FRAME_S = 60.0
+IDLE_S = 20.0
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What to show.
+
+    Attributes:
+        out: Folder for everything that is written.
+        checkpoint: Model to run; "" for the one that ships with the package.
+        texts: What to ask for.
+        seed: Number of the street; those from 100000 on are never trained on.
+        seconds: Length of the drive.
+        sweeps_hz: Sets of six images each second of the drive.
+        width: Width of the camera images in pixels.
+        height: Height of the camera images in pixels.
+        rate: Speed of playback.
+    """
+
+    out: Path
+    checkpoint: str
+    texts: tuple[str, ...]
+    seed: int
+    seconds: float
+    sweeps_hz: float
+    width: int
+    height: int
+    rate: float
+
+
+def run_demo(options: DemoOptions, console: Console) -> None:
+    """Simulates, perceives live, asks, and writes picture, recording and figures.
+
+    Raises:
+        DemoError: If a step fails or takes too long.
+    """
+    start = time.monotonic()
+    layout = load_layout(PRESET)
+    with Children(options.out / "logs") as children:
+        children.start("node", _node_command(options))
+        bag = _street(options, children, console)
+        with DemoClient() as client, BagWriter(options.out / "result.mcap", overwrite=True) as result:
+            console.print("starting the node: configure, activate")
+            client.activate(lambda: children.check("node"))
+            recorder = Recorder(client.node, layout, result)
+            _play(bag, options, children, recorder, console)
+            answers, heat = _ask(client, options.texts, lambda: children.check("node"))
+            frames = live_frames(recorder, layout)
+    if not frames:
+        raise DemoError("no frame was received whole; demo_output/logs/node.log says what the node did")
+    _write(options, frames, heat, answers, recorder, layout, time.monotonic() - start, console)
+
+
+def _street(options: DemoOptions, children: Children, console: Console) -> Path:
+    name = f"street_{options.seed}_{options.seconds:g}s_{options.sweeps_hz:g}hz_{options.width}x{options.height}.mcap"
+    bag = options.out / name
+    if not bag.exists():
+        console.print(f"simulating a drive of {options.seconds:g} s: {bag}")
+        children.start("simulate", _simulate_command(options, bag))
+        children.wait("simulate", 300.0)
+    return bag
+
+
+def _play(bag: Path, options: DemoOptions, children: Children, recorder: Recorder, console: Console) -> None:
+    console.print("playing the drive; the node perceives it live over DDS")
+    command = [sys.executable, "-m", "distillnerf_ros.bag_player", str(bag), "--rate", str(options.rate), "--clock"]
+    children.start("player", command)
+    deadline = time.monotonic() + options.seconds / options.rate + FIRST_FRAME_S
+    while not children.finished("player"):
+        children.check("node")
+        if time.monotonic() > deadline:
+            raise DemoError(f"the player did not end in time:\n{children.tail('player')}")
+        time.sleep(0.05)
+    if not recorder.wait_for_frame(1, FIRST_FRAME_S):
+        raise DemoError(f"the node perceived no frame:\n{children.tail('node')}")
+    seen = 0
+    while recorder.frame_count() > seen:
+        seen = recorder.frame_count()
+        recorder.wait_for_frame(seen + 1, IDLE_S if seen == 1 else 2.5)
+
+
+def _ask(
+    client: DemoClient, texts: tuple[str, ...], check: Any
+) -> tuple[dict[str, QueryText.Response], dict[str, tuple[int, NDArray[Any]]]]:
+    """Asks each text as a user would, and once more for the score of every voxel."""
+    answers, heat = {}, {}
+    for text in texts:
+        answers[text] = _good(client.ask(check, texts=[text]), text)
+        everything = _good(client.ask(check, texts=[text], threshold=0.0, return_cloud=True, publish=False), text)
+        stamp = everything.header.stamp
+        points = np.frombuffer(everything.cloud.data, dtype=QUERY_POINT)
+        heat[text] = (stamp.sec * 1_000_000_000 + stamp.nanosec, points)
+    return answers, heat
+
+
+def _good(response: QueryText.Response, text: str) -> QueryText.Response:
+    if response.status not in (QueryText.Response.OK, QueryText.Response.STALE):
+        raise DemoError(f"/query_text for {text!r} failed with status {response.status}: {response.message}")
+    return response
+
+
+def _write(
+    options: DemoOptions,
+    frames: list[LiveFrame],
+    heat: dict[str, tuple[int, NDArray[Any]]],
+    answers: dict[str, QueryText.Response],
+    recorder: Recorder,
+    layout: Layout,
+    wall_s: float,
+    console: Console,
+) -> None:
+    asked_ns = next(iter(heat.values()))[0]
+    frame = next((item for item in frames if item.stamp_ns == asked_ns), None)
+    if frame is None:
+        raise DemoError("the frame that was asked about was not received whole; run the demo again")
+    scores = {text: _voxel_scores(frame, points) for text, (_, points) in heat.items()}
+    title = f"distillnerf, live: street {options.seed}, {len(layout.cameras)} cameras"
+    page = draw_page(frame, scores, title)
+    cv2.imwrite(str(options.out / "overview.png"), page[..., ::-1])
+    summary = summarise(recorder, answers, compare_with_truth(frames, options.seed), wall_s)
+    (options.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    print_table(summary, console)
+
+
+def _voxel_scores(frame: LiveFrame, points: NDArray[Any]) -> NDArray[np.float32]:
+    """Returns the score of each occupied voxel, from a cloud of voxel centres."""
+    dense = np.zeros(frame.labels.shape, dtype=np.float32)
+    centers = np.stack([points[name] for name in "xyz"], axis=1)
+    index = np.floor((centers - np.asarray(frame.grid.lower_m)) / frame.grid.voxel_size_m).astype(int)
+    dense[tuple(index.T)] = points["score"]
+    scores: NDArray[np.float32] = dense[tuple(frame.occupied.T)]
+    return scores
+
+
+def _node_command(options: DemoOptions) -> list[str]:
+    parameters = {
+        "model.checkpoint": options.checkpoint,
+        "input.preset": PRESET,
+        "use_sim_time": "true",
+        "cache.max_age_s": "60.0",
+    }
+    assignments = [item for name, value in parameters.items() if value for item in ("-p", f"{name}:={value}")]
+    return [sys.executable, "-m", "distillnerf_ros.main", "--ros-args", *assignments]
+
+
+def _simulate_command(options: DemoOptions, bag: Path) -> list[str]:
+    sizes = ["--width", str(options.width), "--height", str(options.height)]
+    times = ["--seconds", str(options.seconds), "--rate", str(options.sweeps_hz)]
+    street = ["--bag", str(bag), "--seed", str(options.seed), "--no-lidar"]
+    return [sys.executable, "-m", "distillnerf_core.cli.main", "simulate", *street, *sizes, *times]
