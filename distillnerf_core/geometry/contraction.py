@@ -25,9 +25,9 @@ def contract(
 
 
 def expand(s: Float[Tensor, "*batch"], inner: float | Float[Tensor, " axes"], ratio: float) -> Float[Tensor, "*batch"]:
-    """Inverts `contract`: maps (-1, 1) back to metres."""
+    """Inverts `contract`: maps (-1, 1) back to metres, and the ends to infinity."""
     magnitude = s.abs()
-    outside = inner * (1.0 - ratio) / (1.0 - magnitude).clamp_min(1e-12)
+    outside = inner * (1.0 - ratio) / (1.0 - magnitude)
     return torch.where(magnitude < ratio, s * inner / ratio, torch.sign(s) * outside)
 
 
