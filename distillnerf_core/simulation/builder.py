@@ -12,7 +12,7 @@ from distillnerf_core.language.classes import CLASS_NAMES
 from distillnerf_core.simulation.primitives import Material, Primitives, Shape
 
 Color = tuple[float, float, float]
-Vector = tuple[float, float, float]
+Vector = tuple[float | int, float | int, float | int]
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def _region(bounds: list[int], grid: VoxelGrid) -> tuple[slice, slice, slice]:
     return x, y, z
 
 
-def _sample_axes(grid: VoxelGrid, device: torch.device) -> list[Float[Tensor, " samples"]]:
+def _sample_axes(grid: VoxelGrid, device: torch.device) -> list[Tensor]:
     """Returns the coordinates of all sample points along x, y and z, metres."""
     axes = []
     for size, count, low in zip(grid.size, _SAMPLES, grid.lower_m, strict=True):
@@ -101,7 +101,7 @@ def _sample_axes(grid: VoxelGrid, device: torch.device) -> list[Float[Tensor, " 
 
 
 def _to_local(
-    samples: list[Float[Tensor, " samples"]],
+    samples: list[Tensor],
     region: tuple[slice, slice, slice],
     center: Float[Tensor, " 3"],
     rotation: Float[Tensor, "3 3"],

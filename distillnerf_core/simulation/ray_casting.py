@@ -97,6 +97,6 @@ def _single_tile(tiles: Tiles) -> Tiles | None:
     upper, lower = image[:, 0], image[:, -1]
     corners = torch.stack((upper[:, 0, 0, 0], upper[:, -1, 0, -1], lower[:, 0, -1, 0], lower[:, -1, -1, -1]), dim=1)
     middle = torch.nn.functional.normalize(corners.mean(dim=1), dim=0)
-    if float((middle @ corners).min()) < 0.3:
+    if float(torch.einsum("i,itr->tr", middle, tiles.directions).min()) < 0.3:
         return None
     return Tiles(tiles.origin_m, corners[:, None], 2, 2, 2)

@@ -106,7 +106,7 @@ def _add_poles(street: StreetBuilder, rng: np.random.Generator, layout: StreetLa
     towards_road = -side * math.pi / 2
     spacing = between(rng, 18.0, 32.0)
     wooden = layout.urban < 0.4 and rng.random() < 0.5
-    for x in np.arange(-REACH_M + between(rng, 0, spacing), REACH_M, spacing):
+    for x in np.arange(-REACH_M + between(rng, 0.0, spacing), REACH_M, spacing):
         if layout.near_crossing(float(x), 2.0):
             continue
         if wooden:
