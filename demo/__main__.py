@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sweeps-hz", type=float, default=2.0, help="sets of six images each second of the drive")
     parser.add_argument("--width", type=int, default=352, help="width of the camera images")
     parser.add_argument("--height", type=int, default=192, help="height of the camera images")
-    parser.add_argument("--rate", type=float, default=0.4, help="speed of playback")
+    parser.add_argument("--rate", type=float, default=0.5, help="speed of playback")
     return parser
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo.live import LiveFrame
-from distillnerf_core.geometry.grids import VoxelGrid
 from distillnerf_core.language.classes import FREE, OCC3D_CLASSES, SKY_COLOR, UNKNOWN
 from distillnerf_core.perception.pictures.birds_eye import birds_eye
 from distillnerf_core.perception.pictures.chase_view import chase_view
@@ -16,7 +15,8 @@ from distillnerf_core.perception.pictures.page import Page
 ORDER = ("CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT", "CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT")
 MARGIN, GAP, CAPTION = 24, 8, 28
 CELL = (288, 162)
-PLAN = 432
+PLAN = 520
+SHOWN_TEXTS = 4
 MAX_DEPTH_M = 60.0
 QUIET_COLOR = (74, 79, 90)
 
@@ -38,11 +38,12 @@ def draw_page(
     left_width = MARGIN + 3 * (CELL[0] + GAP)
     right_width = 2 * PLAN + GAP
     top = 76 + CAPTION
-    height = top + max(6 * (CELL[1] + GAP + 20), 2 * (PLAN + CAPTION + GAP) + 300) + 84
+    tall = 6 * (CELL[1] + GAP + 20)
+    height = top + tall + 84
     page = Page(left_width + MARGIN + right_width + MARGIN, height)
     page.text(title, MARGIN, 18, size=32)
     _draw_cameras(page, frame, top)
-    _draw_space(page, frame, answers, threshold, left_width + MARGIN, top)
+    _draw_space(page, frame, answers, threshold, left_width + MARGIN, top, tall)
     legend = [(info.title, info.color) for info in OCC3D_CLASSES] + [("sky", SKY_COLOR)]
     page.legend(legend, MARGIN, height - 64, page.width - 2 * MARGIN)
     return page.image()
@@ -72,36 +73,23 @@ def _draw_space(
     threshold: float,
     left: int,
     top: int,
+    tall: int,
 ) -> None:
     index = frame.occupied
     colors = color_labels(frame.labels[tuple(index.T)])
     known = ((frame.labels != UNKNOWN) & (frame.labels >= FREE)).any(axis=2)
-    width = 2 * PLAN + GAP
-    chase_height = 272
+    width, chase_height = 2 * PLAN + GAP, tall - PLAN - CAPTION - 40
     page.text("occupancy by class, from behind and above", left, top - CAPTION, size=20)
     page.picture(chase_view(frame.grid, index, colors, (chase_height, width)), left, top, width, chase_height)
     top += chase_height + CAPTION + 12
-    small = (width - 2 * GAP) // 3
-    plans = [("bird's eye occupancy", colors)]
-    plans += [(f'"{text}"', _heat(scores, threshold)) for text, scores in answers.items()]
-    for place, (caption, paint) in enumerate(plans):
-        x, y = _place(place, left, top, small)
-        size = 2 * small + GAP + CAPTION if place == 0 else small
-        page.text(caption, x, y - CAPTION + 4, size=18)
-        page.picture(_plan(frame.grid, index, paint, size, known), x, y, size, size)
-
-
-def _place(place: int, left: int, top: int, small: int) -> tuple[int, int]:
-    """Returns the corner of a plan: a large one, two beside it, the rest in rows of three below."""
-    step_x, step_y = small + GAP, small + GAP + CAPTION
-    if place == 0:
-        return left, top
-    column, row = (2, place - 1) if place <= 2 else ((place - 3) % 3, 2 + (place - 3) // 3)
-    return left + column * step_x, top + row * step_y
-
-
-def _plan(grid: VoxelGrid, index: NDArray[np.int64], colors: Image, size: int, known: NDArray[np.bool_]) -> Image:
-    return birds_eye(grid, index, colors, size, known)
+    page.text("bird's eye occupancy, rings every 10 m", left, top - CAPTION, size=20)
+    page.picture(birds_eye(frame.grid, index, colors, PLAN, known), left, top, PLAN, PLAN)
+    small = (PLAN - CAPTION - GAP) // 2
+    for place, (text, scores) in enumerate(list(answers.items())[:SHOWN_TEXTS]):
+        x = left + PLAN + GAP + (place % 2) * (small + CAPTION + GAP)
+        y = top + (place // 2) * (small + CAPTION + GAP)
+        page.text(f'"{text}"', x, y - CAPTION + 2, size=18)
+        page.picture(birds_eye(frame.grid, index, _heat(scores, threshold), small, known), x, y, small, small)
 
 
 def _heat(scores: NDArray[np.float32], threshold: float) -> Image:

@@ -50,6 +50,11 @@ class Recorder:
         with self._lock:
             return len(self.statuses)
 
+    def slowest_s(self) -> float:
+        """Returns the longest latency of a frame so far, seconds."""
+        with self._lock:
+            return max((status.latency_ms for status in self.statuses), default=0.0) / 1e3
+
     def at(self, topic: str, time_ns: int, tolerance_ns: int = 60_000_000) -> Any | None:
         """Returns the message of a topic whose stamp is nearest to a time, None where none is near."""
         with self._lock:

@@ -27,7 +27,12 @@ from distillnerf_ros.conversions.clouds import QUERY_POINT
 
 PRESET = "nuscenes_upper"
 FIRST_FRAME_S = 60.0
-IDLE_S = 20.0
+SETTLE_S = 1.5
+WHOLE_S = 10.0
+
+
+Heat = dict[str, tuple[int, NDArray[Any]]]
+"""For each text, the stamp of the frame and the scored voxels."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,15 @@ def run_demo(options: DemoOptions, console: Console) -> None:
             recorder = Recorder(client.node, layout, result)
             _play(bag, options, children, recorder, console)
             answers, heat = _ask(client, options.texts, lambda: children.check("node"))
+            frame = _asked_frame(recorder, layout, heat)
             frames = live_frames(recorder, layout)
-    if not frames:
-        raise DemoError("no frame was received whole; demo_output/logs/node.log says what the node did")
-    _write(options, frames, heat, answers, recorder, layout, time.monotonic() - start, console)
+    scores = {text: _voxel_scores(frame, points) for text, (_, points) in heat.items()}
+    page = draw_page(frame, scores, f"distillnerf, live: street {options.seed}, {len(layout.cameras)} cameras")
+    cv2.imwrite(str(options.out / "overview.png"), page[..., ::-1])
+    truth = compare_with_truth(frames, options.seed)
+    summary = summarise(recorder, answers, truth, time.monotonic() - start)
+    (options.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    print_table(summary, console)
 
 
 def _street(options: DemoOptions, children: Children, console: Console) -> Path:
@@ -102,15 +112,12 @@ def _play(bag: Path, options: DemoOptions, children: Children, recorder: Recorde
         time.sleep(0.05)
     if not recorder.wait_for_frame(1, FIRST_FRAME_S):
         raise DemoError(f"the node perceived no frame:\n{children.tail('node')}")
-    seen = 0
-    while recorder.frame_count() > seen:
-        seen = recorder.frame_count()
-        recorder.wait_for_frame(seen + 1, IDLE_S if seen == 1 else 2.5)
+    # Frames that were complete when the player ended are still being perceived.
+    while recorder.wait_for_frame(recorder.frame_count() + 1, SETTLE_S + recorder.slowest_s()):
+        children.check("node")
 
 
-def _ask(
-    client: DemoClient, texts: tuple[str, ...], check: Any
-) -> tuple[dict[str, QueryText.Response], dict[str, tuple[int, NDArray[Any]]]]:
+def _ask(client: DemoClient, texts: tuple[str, ...], check: Any) -> tuple[dict[str, QueryText.Response], Heat]:
     """Asks each text as a user would, and once more for the score of every voxel."""
     answers, heat = {}, {}
     for text in texts:
@@ -128,27 +135,16 @@ def _good(response: QueryText.Response, text: str) -> QueryText.Response:
     return response
 
 
-def _write(
-    options: DemoOptions,
-    frames: list[LiveFrame],
-    heat: dict[str, tuple[int, NDArray[Any]]],
-    answers: dict[str, QueryText.Response],
-    recorder: Recorder,
-    layout: Layout,
-    wall_s: float,
-    console: Console,
-) -> None:
-    asked_ns = next(iter(heat.values()))[0]
-    frame = next((item for item in frames if item.stamp_ns == asked_ns), None)
-    if frame is None:
-        raise DemoError("the frame that was asked about was not received whole; run the demo again")
-    scores = {text: _voxel_scores(frame, points) for text, (_, points) in heat.items()}
-    title = f"distillnerf, live: street {options.seed}, {len(layout.cameras)} cameras"
-    page = draw_page(frame, scores, title)
-    cv2.imwrite(str(options.out / "overview.png"), page[..., ::-1])
-    summary = summarise(recorder, answers, compare_with_truth(frames, options.seed), wall_s)
-    (options.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    print_table(summary, console)
+def _asked_frame(recorder: Recorder, layout: Layout, heat: Heat) -> LiveFrame:
+    """Waits for all outputs of the frame that the answers are about."""
+    stamps = {stamp for stamp, _ in heat.values()}
+    deadline = time.monotonic() + WHOLE_S
+    while time.monotonic() < deadline:
+        for frame in live_frames(recorder, layout):
+            if {frame.stamp_ns} == stamps:
+                return frame
+        time.sleep(0.1)
+    raise DemoError("the frame that was asked about was not received whole; run the demo again with a lower --rate")
 
 
 def _voxel_scores(frame: LiveFrame, points: NDArray[Any]) -> NDArray[np.float32]:

@@ -7,9 +7,8 @@ from pydantic import Field
 
 from distillnerf_core.configuration import Config
 from distillnerf_core.perception.config import DepthConfig, OccupancyConfig, PerceptionConfig, QueryConfig
-from distillnerf_core.streams.stream_config import MotionConfig, StreamConfig
+from distillnerf_core.streams.stream_config import MotionConfig, StreamConfig, TransformConfig
 from distillnerf_core.streams.synchroniser import SynchroniserConfig
-from distillnerf_core.streams.transform_buffer import TransformConfig
 
 
 class InputConfig(Config):

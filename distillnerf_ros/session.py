@@ -72,6 +72,12 @@ class PerceptionSession:
     Messages are taken in the executor's thread, which alone touches the stream; decoding, inference and
     publishing happen in one other thread.
 
+    Attributes:
+        stream: What makes sweeps of messages.
+        processed: Number of frames perceived.
+        latencies_ms: Newest latencies, from the last image's arrival to published messages.
+        arrivals_ns: Monotonic time of each camera's newest image.
+
     Args:
         node: Node that owns topics and timers.
         layout: Cameras and their topics.
@@ -91,7 +97,8 @@ class PerceptionSession:
         self.stream = FrameStream(layout, config.stream_config())
         self.processed = 0
         self.latencies_ms: deque[float] = deque(maxlen=REMEMBERED_LATENCIES)
-        self._context_ok = node.context.ok
+        self.arrivals_ns: dict[str, int] = {}
+        self._node = node
         self._pipeline = pipeline
         self._board = board
         self._assembler = self.stream.assembler(*pipeline.input_size)
@@ -128,7 +135,8 @@ class PerceptionSession:
 
         Complete sweeps leave at the next `poll`, when the CameraInfo that came with the image has been taken, too.
         """
-        outcome = self.stream.add_image(camera, message, time.monotonic_ns())
+        self.arrivals_ns[camera] = time.monotonic_ns()
+        outcome = self.stream.add_image(camera, message, self._now_ns())
         if outcome is AddOutcome.RESET:
             self._reset()
         elif outcome is AddOutcome.UNSTAMPED:
@@ -156,10 +164,15 @@ class PerceptionSession:
     def poll(self) -> None:
         """Hands sweeps that are due to the inference thread."""
         lost = self.stream.dropped.total()
-        for located in self.stream.poll(time.monotonic_ns()):
+        for located in self.stream.poll(self._now_ns()):
             self._submit(located)
         if self.stream.dropped.total() > lost:
             self._board.error("tf", self.stream.last_problem)
+
+    def _now_ns(self) -> int:
+        """Returns the time that grace and timeouts are measured in: slowed with a slow recording."""
+        clock = self._node.get_clock()
+        return int(clock.now().nanoseconds) if clock.ros_time_is_active else time.monotonic_ns()
 
     def _submit(self, located: LocatedSweep) -> None:
         stamp_ns = located.sweep.stamp_ns
@@ -168,7 +181,7 @@ class PerceptionSession:
         self._last_submitted_ns = stamp_ns
         counters = [self.stream.synchroniser.counters[name] for name in located.sweep.cameras]
         errors = tuple(counter.stamp_error_ns / 1e6 for counter in counters)
-        arrival_ns = max(counter.last_arrival_ns for counter in counters)
+        arrival_ns = max(self.arrivals_ns.values())
         self._worker.submit(Job(located, errors, arrival_ns, self._generation))
 
     def _reset(self) -> None:
@@ -185,7 +198,7 @@ class PerceptionSession:
         except DistillNerfError as err:
             self._board.error("frame", str(err))
         except Exception as err:  # the node outlives whatever a single frame runs into
-            if not self._context_ok():
+            if not self._node.context.ok():
                 return
             logger.exception("frame %d failed", job.located.sweep.stamp_ns)
             self._board.error("frame", f"unexpected {type(err).__name__}: {err}; the log has the trace")

@@ -36,7 +36,7 @@ class SessionHealth:
         """Brings the board up to date."""
         counters = self._session.stream.synchroniser.counters
         rates = {name: self._rate_hz(name, counter) for name, counter in counters.items()}
-        silence_s = {name: self._silence_s(counter) for name, counter in counters.items()}
+        silence_s = {name: self._silence_s(name) for name in counters}
         shortest_s = min(silence_s.values())
         nobody = shortest_s > self._config.max_image_gap_s
         for name, counter in counters.items():
@@ -57,8 +57,8 @@ class SessionHealth:
         else:
             self._board.ok("input", f"layout {layout.name}", {"topics": topics})
 
-    def _silence_s(self, counter: CameraCounters) -> float:
-        return (time.monotonic_ns() - (counter.last_arrival_ns or self._started_ns)) / 1e9
+    def _silence_s(self, camera: str) -> float:
+        return (time.monotonic_ns() - self._session.arrivals_ns.get(camera, self._started_ns)) / 1e9
 
     def _rate_hz(self, name: str, counter: CameraCounters) -> float:
         history = self._received.setdefault(name, deque(maxlen=RATE_WINDOW))
