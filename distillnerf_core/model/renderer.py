@@ -90,11 +90,12 @@ def render_rays(
     edges = depth_edges(config.bins).to(origins_m.device)
     with torch.no_grad():
         first = _first_pass(len(origins_m), edges, jitter)
-        logits = field.logits[_rows(field, origins_m, directions, first)]
-        march = march_samples(logits, first, config.bins.far_m)
+        first_rows = _rows(field, origins_m, directions, first)
+        march = march_samples(field.logits[first_rows], first, config.bins.far_m)
         extra = _importance_samples(first, march.gap_weights, config)
-        distances = torch.cat((first, extra), dim=1).sort(dim=1).values
-        rows = _rows(field, origins_m, directions, distances)
+        extra_rows = _rows(field, origins_m, directions, extra)
+        distances, order = torch.cat((first, extra), dim=1).sort(dim=1)
+        rows = torch.cat((first_rows, extra_rows), dim=1).gather(1, order)
     march = march_samples(field.logits[rows], distances, config.bins.far_m)
     features = _composite(content, rows, march.sample_weights, field.empty_row)
     return RenderedRays(march.distance_m, march.opacity, features, march.gap_weights)

@@ -72,8 +72,8 @@ class TrainConfig(Config):
         ema_decay: Of the averaged weights that are kept.
         seed: Of everything random.
         device: `auto`, `cpu` or `cuda`.
-        matmul_precision: Of 32-bit matrix products: `highest`, `high` or `medium` (see PyTorch). On a CPU the latter lose
-            more to compiling kernels for the ever-changing numbers of voxels than they win.
+        matmul_precision: Of 32-bit matrix products: `highest`, `high` or `medium` (see PyTorch). On a CPU the latter
+            lose more to compiling kernels for the ever-changing numbers of voxels than they win.
         checkpoint_minutes: A killed run loses at most this.
         log_every: Steps between TensorBoard records.
         image_every: Steps between TensorBoard pictures.

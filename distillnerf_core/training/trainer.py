@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
@@ -19,6 +21,7 @@ from distillnerf_core.model.checkpoint import save_predictor
 from distillnerf_core.model.predictor import ScenePredictor
 from distillnerf_core.training.config import TrainConfig
 from distillnerf_core.training.objective import compute_objective
+from distillnerf_core.training.pictures import draw_progress
 from distillnerf_core.training.run_state import load_run, save_run
 
 logger = logging.getLogger(__name__)
@@ -30,6 +33,9 @@ class Logger(Protocol):
 
     def add_scalar(self, tag: str, value: float, step: int) -> None:
         """Records one value."""
+
+    def add_image(self, tag: str, image: NDArray[np.uint8], step: int, *, dataformats: str) -> None:
+        """Records a picture."""
 
 
 @runtime_checkable
@@ -105,6 +111,9 @@ class Trainer:
                 bar.update()
                 if self.step % self.config.log_every == 0:
                     self._record(terms, log, bar)
+                if log is not None and self.step % self.config.image_every == 0:
+                    picture = draw_progress(self.predictor, self.frames[0].to(self.device).frame)
+                    log.add_image("progress", picture, self.step, dataformats="HWC")
                 if time.monotonic() - saved > 60.0 * self.config.checkpoint_minutes:
                     self.save()
                     saved = time.monotonic()
@@ -159,7 +168,7 @@ class Trainer:
                     self.averaged[name].lerp_(value, 1 - decay)
 
     def _record(self, terms: dict[str, float], log: Logger | None, bar: Any) -> None:
-        self.history.append({"step": self.step, **{name: round(value, 5) for name, value in terms.items()}})
+        self.history.append({"step": float(self.step), **{name: round(value, 5) for name, value in terms.items()}})
         recent = self.history[-10:]
         bar.set_postfix({name: f"{_mean(recent, name):.3f}" for name in ("total", "depth", "color", "occupancy")})
         if log is not None:

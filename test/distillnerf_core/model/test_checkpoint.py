@@ -67,7 +67,9 @@ def test_another_architecture_is_refused_with_the_differences(tmp_path: Path, pr
         load_predictor(path)
 
 
-def test_a_full_disk_keeps_the_old_file(saved: Path, predictor: ScenePredictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_the_old_file(
+    saved: Path, predictor: ScenePredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = saved.read_bytes()
 
     def fail(*_: object, **__: object) -> None:

@@ -10,7 +10,9 @@ def test_an_untrained_first_stage_spreads_its_weight_along_the_ray() -> None:
     torch.manual_seed(0)
     estimator = CoarseDepthEstimator(16, CoarseDepthConfig())
     coarse = estimator(torch.zeros(1, 16, 2, 2))
-    torch.testing.assert_close(coarse.opacity, torch.full((1, 2, 2), 1 - torch.exp(torch.tensor(-1.5)).item()), atol=0.01, rtol=0.0)
+    torch.testing.assert_close(
+        coarse.opacity, torch.full((1, 2, 2), 1 - torch.exp(torch.tensor(-1.5)).item()), atol=0.01, rtol=0.0
+    )
 
 
 def test_candidates_keep_their_relative_spacing_within_the_limits() -> None:

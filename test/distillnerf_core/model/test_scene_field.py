@@ -12,9 +12,7 @@ def brute_force_rows(field: SceneField, points_m: torch.Tensor) -> list[int]:
     fine = {int(key): row for row, key in enumerate(structure.fine_keys)}
     coarse = {int(key): len(fine) + row for row, key in enumerate(structure.coarse_keys)}
     keys = morton_encode(quantise(field.space.contract(points_m), structure.fine_level))
-    return [
-        fine.get(int(key), coarse.get(int(key) >> (3 * structure.jump), field.empty_row)) for key in keys
-    ]
+    return [fine.get(int(key), coarse.get(int(key) >> (3 * structure.jump), field.empty_row)) for key in keys]
 
 
 def scattered_points(field: SceneField) -> torch.Tensor:

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from distillnerf_core.errors import CheckpointError, DataError
+from distillnerf_core.frames import SupervisedFrame
+from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.model.checkpoint import load_predictor
+from distillnerf_core.training.config import TrainConfig
+from distillnerf_core.training.pictures import draw_progress
+from distillnerf_core.training.trainer import Trainer, schedule
+
+
+def test_training_learns_the_depth_of_a_flat_road(
+    train_config: TrainConfig, flat_road: SupervisedFrame, codec: FeatureCodec
+) -> None:
+    trainer = Trainer(train_config, [flat_road], codec)
+    trainer.run(progress=False)
+    first, last = trainer.history[0], trainer.history[-1]
+    assert last["coarse_depth"] < 0.6 * first["coarse_depth"]
+    assert last["color"] < first["color"]
+    assert (train_config.out / "predictor.safetensors").exists()
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    train_config: TrainConfig, flat_road: SupervisedFrame, codec: FeatureCodec
+) -> None:
+    whole = Trainer(train_config, [flat_road], codec)
+    for _ in range(6):
+        whole.train_step()
+
+    killed = Trainer(train_config, [flat_road], codec)
+    for _ in range(4):
+        killed.train_step()
+    killed.save()
+    resumed = Trainer(train_config, [flat_road], codec)
+    assert resumed.resume()
+    assert resumed.step == 4
+    for _ in range(2):
+        resumed.train_step()
+    for (name, value), other in zip(
+        whole.predictor.state_dict().items(), resumed.predictor.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(other, value, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_resuming_under_another_configuration_names_what_differs(
+    train_config: TrainConfig, flat_road: SupervisedFrame, codec: FeatureCodec
+) -> None:
+    Trainer(train_config, [flat_road], codec).save()
+    changed = train_config.model_copy(update={"learning_rate": 1e-4, "steps": 99})
+    with pytest.raises(CheckpointError, match="other values of learning_rate;"):
+        Trainer(changed, [flat_road], codec).resume()
+
+
+def test_an_exported_predictor_carries_its_provenance(
+    train_config: TrainConfig, flat_road: SupervisedFrame, codec: FeatureCodec, tmp_path: Path
+) -> None:
+    trainer = Trainer(train_config, [flat_road], codec)
+    trainer.train_step()
+    trainer.export(tmp_path / "p.safetensors", half=True)
+    loaded = load_predictor(tmp_path / "p.safetensors")
+    assert loaded.provenance["steps"] == 1
+    assert loaded.provenance["seed"] == train_config.seed
+
+
+def test_progress_is_shown_as_pictures_of_input_reconstruction_and_depth(
+    train_config: TrainConfig, flat_road: SupervisedFrame, codec: FeatureCodec
+) -> None:
+    trainer = Trainer(train_config, [flat_road], codec)
+    picture = draw_progress(trainer.predictor, flat_road.frame)
+    assert picture.shape == (2 * 32, 3 * 64, 3)
+    left = (255.0 * flat_road.frame.images[0].permute(1, 2, 0).numpy()).astype(int)
+    assert abs(picture[:32, :64].astype(int) - left).max() <= 1
+
+
+def test_an_empty_data_set_is_refused(train_config: TrainConfig, codec: FeatureCodec) -> None:
+    with pytest.raises(DataError, match="distillnerf simulate"):
+        Trainer(train_config, [], codec)
+
+
+def test_the_schedule_warms_up_and_decays() -> None:
+    values = [schedule(step, 10, 100) for step in range(100)]
+    assert values[0] == pytest.approx(0.1)
+    assert max(values) == pytest.approx(1.0)
+    assert values[-1] < 0.02
+    assert values[10:] == sorted(values[10:], reverse=True)
