@@ -19,7 +19,7 @@ def test_a_data_set_with_its_overview(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert len(SimulatedDataset(tmp_path / "set")) == 2
     picture = cv2.imread(str(tmp_path / "set/overview.png"))
-    assert picture.shape == (72, 3 * 96 + 36, 3)
+    assert picture is not None and picture.shape == (72, 3 * 96 + 36, 3)
 
 
 def test_a_recording(tmp_path: Path) -> None:

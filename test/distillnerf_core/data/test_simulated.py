@@ -116,7 +116,7 @@ def test_a_full_disk_leaves_nothing_behind(folder: Path, tmp_path: Path, monkeyp
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(frame_file.np, "savez_compressed", fail)
+    monkeypatch.setattr("numpy.savez_compressed", fail)
     with pytest.raises(DataError, match="No space left"):
         write_frame(tmp_path / "frame.npz", frame)
     assert list(tmp_path.iterdir()) == []
