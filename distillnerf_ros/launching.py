@@ -41,9 +41,14 @@ def perception_arguments(use_sim_time: bool) -> list[Action]:
     return [_argument(name, default, text) for name, (default, text) in defaults.items()]
 
 
-def perception_actions() -> list[Action]:
-    """Returns the node, taken through configure and activate, and RViz."""
-    return [OpaqueFunction(function=_perception)]
+def perception_actions(play_bag: bool = False) -> list[Action]:
+    """Returns the node, taken through configure and activate, and RViz.
+
+    Args:
+        play_bag: Play the launch argument `bag`, with /clock and latched static transforms, as soon as the node is
+            active.
+    """
+    return [OpaqueFunction(function=lambda context: _perception(context, play_bag))]
 
 
 def bag_arguments() -> list[Action]:
@@ -53,11 +58,6 @@ def bag_arguments() -> list[Action]:
         _argument("rate", "1.0", "speed of playback"),
         _argument("loop", "false", "play again and again"),
     ]
-
-
-def bag_actions() -> list[Action]:
-    """Returns the player of the bag, with /clock and latched static transforms."""
-    return [OpaqueFunction(function=lambda context: [_player(context, _value(context, "bag"))])]
 
 
 def simulation_arguments() -> list[Action]:
@@ -74,7 +74,7 @@ def simulation_actions() -> list[Action]:
     return [OpaqueFunction(function=_simulation)]
 
 
-def _perception(context: LaunchContext) -> list[Action]:
+def _perception(context: LaunchContext, play_bag: bool) -> list[Action]:
     share = Path(get_package_share_directory(PACKAGE))
     sim_time = _value(context, "use_sim_time").lower() == "true"
     node = LifecycleNode(
@@ -103,8 +103,18 @@ def _perception(context: LaunchContext) -> list[Action]:
     profile = SetEnvironmentVariable(
         "FASTRTPS_DEFAULT_PROFILES_FILE", str(share / "config" / "fastdds_large_images.xml")
     )
+    handlers = [activate_when_configured]
+    if play_bag:
+        player = _player(context, _value(context, "bag"))
+        handlers.append(_when_active(node, player))
     configure = _transition(node, Transition.TRANSITION_CONFIGURE)
-    return [profile, activate_when_configured, node, configure, *_rviz(context, share, sim_time)]
+    return [profile, *handlers, node, configure, *_rviz(context, share, sim_time)]
+
+
+def _when_active(node: LifecycleNode, action: Action) -> Action:
+    return RegisterEventHandler(
+        OnStateTransition(target_lifecycle_node=node, start_state="activating", goal_state="active", entities=[action])
+    )
 
 
 def _transition(node: LifecycleNode, transition: int) -> Action:
@@ -147,7 +157,12 @@ def _player(context: LaunchContext, bag: str) -> Action:
             ],
             output="screen",
         )
-    return Node(package=PACKAGE, executable="distillnerf_bag_player", arguments=[bag, *options], output="screen")
+    return Node(
+        package=PACKAGE,
+        executable="distillnerf_bag_player",
+        arguments=[bag, *options, "--wait", "120"],
+        output="screen",
+    )
 
 
 def _simulation(context: LaunchContext) -> list[Action]:
