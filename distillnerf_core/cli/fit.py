@@ -39,18 +39,18 @@ def fit(
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = load_config(config, TrainConfig, [f"out={out.with_suffix('')}_run", *(override or ())])
-    weights = None
+    loaded = None
     encoder = MiniLmEncoder()
     codec = create_feature_codec(encoder, settings.predictor.language_channels)
     if init is not None:
         loaded = load_predictor(init)
         settings = settings.model_copy(update={"predictor": loaded.predictor.config})
-        weights, codec = loaded.predictor.state_dict(), loaded.codec
+        codec = loaded.codec
     folder = FrameFolder(frames)
     recorded = [folder[index] for index in range(len(folder))]
     size = (settings.predictor.image_height, settings.predictor.image_width)
     supervised = [supervise(frame, *size) for frame in recorded]
-    trainer = Trainer(settings, supervised, codec, weights)
+    trainer = Trainer(settings, supervised, codec, loaded)
     trainer.resume()
     started = time.monotonic()
     trainer.run()

@@ -4,7 +4,6 @@ import sys
 from importlib import import_module
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -23,11 +22,11 @@ COMMANDS = {
 class LazyGroup(TyperGroup):
     """A command group that imports a command's module only when it runs, so that help is instant."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Returns the command names in a fixed order."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Returns the command, imported from the module of the same name."""
         if cmd_name not in COMMANDS:
             return None

@@ -12,6 +12,7 @@ app = typer.Typer()
 def train(
     config: Annotated[Path, typer.Argument(help="YAML configuration, such as config/train_tiny.yaml.")],
     override: Annotated[list[str] | None, typer.Option("--set", help="Change a value: section.key=value.")] = None,
+    init: Annotated[Path | None, typer.Option(help="Start from the weights of this predictor.")] = None,
     export: Annotated[Path | None, typer.Option(help="Also write the final 16-bit predictor here.")] = None,
 ) -> None:
     """Trains the predictor; started again with the same output folder, it goes on where it stopped."""
@@ -21,12 +22,14 @@ def train(
     from distillnerf_core.data.simulated import SimulatedDataset
     from distillnerf_core.language.codec import create_feature_codec
     from distillnerf_core.language.encoders import MiniLmEncoder
+    from distillnerf_core.model.checkpoint import load_predictor
     from distillnerf_core.training.config import TrainConfig
     from distillnerf_core.training.trainer import Trainer
 
     settings = load_config(config, TrainConfig, override or ())
     codec = create_feature_codec(MiniLmEncoder(), settings.predictor.language_channels)
-    trainer = Trainer(settings, SimulatedDataset(settings.data), codec)
+    loaded = None if init is None else load_predictor(init)
+    trainer = Trainer(settings, SimulatedDataset(settings.data), codec, loaded)
     if trainer.resume():
         print(f"resuming at step {trainer.step} of {settings.steps}")
     with SummaryWriter(str(settings.out / "tensorboard")) as log:

@@ -44,4 +44,5 @@ def ray_distance_to_z_depth(
     ray_distance_m: Float[Tensor, "cameras height width"], rig: CameraRig
 ) -> Float[Tensor, "cameras height width"]:
     """Converts distance along unit rays to depth along the optical axis, metres."""
-    return ray_distance_m / torch.linalg.vector_norm(pixel_directions(rig), dim=-1)
+    length: Tensor = torch.linalg.vector_norm(pixel_directions(rig), dim=-1)
+    return ray_distance_m / length

@@ -70,20 +70,33 @@ class Stages:
 
 
 @dataclass(frozen=True)
+class DepthEstimate:
+    """What both depth stages say of each pixel.
+
+    Attributes:
+        features: Image features.
+        coarse: Depth rendered from the first stage.
+        frustum: Candidates of the second stage.
+        rig: Cameras at the resolution of all of these.
+    """
+
+    features: Float[Tensor, "cameras channels h w"]
+    coarse: RayDepth
+    frustum: Frustum
+    rig: CameraRig
+
+
+@dataclass(frozen=True)
 class EncodedScene:
     """A field with the intermediate estimates that training supervises.
 
     Attributes:
         field: The predicted field.
-        coarse: Depth rendered from the first stage.
-        frustum: Candidates of the second stage.
-        rig: Cameras at the resolution of `coarse`.
+        depth: What it was lifted from.
     """
 
     field: SceneField
-    coarse: RayDepth
-    frustum: Frustum
-    rig: CameraRig
+    depth: DepthEstimate
 
 
 class ScenePredictor(nn.Module):
@@ -120,21 +133,28 @@ class ScenePredictor(nn.Module):
         other.stages = stages
         return other
 
-    def encode_scene(self, frame: MultiViewFrame, stages: Stages) -> EncodedScene:
-        """Predicts the field and keeps the intermediate estimates, which training supervises."""
+    def estimate_depth(self, frame: MultiViewFrame, stages: Stages) -> DepthEstimate:
+        """Runs the image encoder and both depth stages on the cameras that are present."""
         frame = frame.visible()
         features = self.image_encoder(frame.images, frame.rig)
-        rig = frame.rig.resized(*features.shape[-2:])
         coarse: RayDepth = self.coarse_depth(features)
         if stages.two_stage_depth:
             frustum: Frustum = self.fine_depth(features, coarse.distance_m)
         else:
             frustum = one_stage_frustum(coarse, self.coarse_depth.edges_m, self.config.fine_depth)
+        return DepthEstimate(features, coarse, frustum, frame.rig.resized(*features.shape[-2:]))
+
+    def encode_scene(self, frame: MultiViewFrame, stages: Stages) -> EncodedScene:
+        """Predicts the field and keeps the intermediate estimates, which training supervises."""
+        depth = self.estimate_depth(frame, stages)
         lifted = pool(
-            frustum, lift(frustum, rig), self.lifted_features(features), self.config.space, self.config.levels
+            depth.frustum,
+            lift(depth.frustum, depth.rig),
+            self.lifted_features(depth.features),
+            self.config.space,
+            self.config.levels,
         )
-        field: SceneField = self.voxel_network(lifted, stages.fine_voxels)
-        return EncodedScene(field, coarse, frustum, rig)
+        return EncodedScene(self.voxel_network(lifted, stages.fine_voxels), depth)
 
     def render(self, field: SceneField, rig: CameraRig, color: bool = True, language: bool = True) -> RenderedViews:
         """Renders a field into the cameras of a rig.

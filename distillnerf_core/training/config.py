@@ -65,6 +65,8 @@ class TrainConfig(Config):
         data: Folder written by `distillnerf simulate`.
         out: Folder for checkpoints, logs and the final predictor.
         steps: Optimiser steps.
+        depth_steps: How many of them, at the beginning, train the image encoder and the depth stages alone.
+        augment: Mirror the scene and vary the exposure at random.
         learning_rate: Peak of the warm-up and cosine schedule.
         warmup_steps: Steps of linear warm-up.
         weight_decay: Of AdamW.
@@ -84,6 +86,8 @@ class TrainConfig(Config):
     data: Path = Path("datasets/train")
     out: Path = Path("runs/tiny")
     steps: int = 3000
+    depth_steps: int = 0
+    augment: bool = True
     learning_rate: float = 2e-3
     warmup_steps: int = 100
     weight_decay: float = 0.01

@@ -10,7 +10,7 @@ from torch import Tensor
 from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.geometry.rays import camera_rays
 from distillnerf_core.language.codec import FeatureCodec
-from distillnerf_core.model.predictor import EncodedScene, ScenePredictor, Stages
+from distillnerf_core.model.predictor import DepthEstimate, EncodedScene, ScenePredictor, Stages
 from distillnerf_core.model.renderer import render_rays
 from distillnerf_core.training.config import ObjectiveConfig
 from distillnerf_core.training.losses import (
@@ -57,11 +57,23 @@ def compute_objective(
     supervised = drop_cameras(supervised, config, generator)
     plain = torch.rand((), generator=generator).item() < config.one_stage_share
     encoded = predictor.encode_scene(supervised.frame, Stages(not plain, not plain))
-    targets = pixel_targets(supervised, encoded.rig.height, encoded.rig.width)
-    terms = _depth_stage_terms(predictor, encoded, targets, config, not plain)
+    targets = pixel_targets(supervised, encoded.depth.rig.height, encoded.depth.rig.width)
+    terms = _depth_terms(predictor, encoded.depth, targets, config, not plain)
     terms |= _rendered_terms(predictor, encoded, supervised, targets, codec, config, generator)
     points = point_losses(encoded.field, supervised, codec.class_features, config.points, generator)
-    terms |= {"occupancy": points.occupancy, "point_language": points.language}
+    return _weigh(terms | {"occupancy": points.occupancy, "point_language": points.language}, config)
+
+
+def compute_depth_objective(
+    predictor: ScenePredictor, supervised: SupervisedFrame, config: ObjectiveConfig
+) -> Objective:
+    """Supervises both depth stages alone: a fifth of the work, for the first part of a training run."""
+    depth = predictor.estimate_depth(supervised.frame, Stages())
+    targets = pixel_targets(supervised, depth.rig.height, depth.rig.width)
+    return _weigh(_depth_terms(predictor, depth, targets, config, fine=True), config)
+
+
+def _weigh(terms: dict[str, Tensor], config: ObjectiveConfig) -> Objective:
     weights = config.weights.model_dump()
     total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
     return Objective(total, {name: float(value.detach()) for name, value in terms.items()})
@@ -91,20 +103,16 @@ def drop_cameras(supervised: SupervisedFrame, config: ObjectiveConfig, generator
     )
 
 
-def _depth_stage_terms(
-    predictor: ScenePredictor,
-    encoded: EncodedScene,
-    targets: PixelTargets,
-    config: ObjectiveConfig,
-    fine: bool,
+def _depth_terms(
+    predictor: ScenePredictor, depth: DepthEstimate, targets: PixelTargets, config: ObjectiveConfig, fine: bool
 ) -> dict[str, Tensor]:
-    coarse, edges = encoded.coarse, predictor.coarse_depth.edges_m
+    edges = predictor.coarse_depth.edges_m
     terms = {
-        "coarse_depth": log_distance_loss(coarse.distance_m, targets.distance_m, config.sky_m),
-        "intervals": interval_loss(coarse, edges, targets.distance_m, config.sky_m),
+        "coarse_depth": log_distance_loss(depth.coarse.distance_m, targets.distance_m, config.sky_m),
+        "intervals": interval_loss(depth.coarse, edges, targets.distance_m, config.sky_m),
     }
     if fine:
-        terms["candidates"] = candidate_loss(encoded.frustum, targets.distance_m, config.sky_m)
+        terms["candidates"] = candidate_loss(depth.frustum, targets.distance_m, config.sky_m)
     return terms
 
 
@@ -117,7 +125,7 @@ def _rendered_terms(
     config: ObjectiveConfig,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    rig, field = encoded.rig, encoded.field
+    rig, field = encoded.depth.rig, encoded.field
     cameras = torch.randperm(len(rig), generator=generator)[: config.render_cameras].tolist()
     columns = min(config.crop_columns or rig.width, rig.width)
     start = int(torch.randint(rig.width - columns + 1, (), generator=generator))
@@ -143,7 +151,7 @@ def _rendered_terms(
     return {
         "color": (views.rgb - picture).abs().mean(),
         "depth": log_distance_loss(views.ray_distance_m, targets.distance_m[cameras][:, :, window], config.sky_m),
-        "opacity": opacity_loss(views.opacity) + opacity_loss(encoded.coarse.opacity),
+        "opacity": opacity_loss(views.opacity) + opacity_loss(encoded.depth.coarse.opacity),
         "entropy": weight_entropy(rendered.gap_weights),
         "language": language_loss(language, targets.labels[cameras][:, :, window].flatten(), codec.class_features),
     }

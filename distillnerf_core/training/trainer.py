@@ -17,14 +17,17 @@ from tqdm import tqdm
 from distillnerf_core.errors import DataError
 from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.language.codec import FeatureCodec
-from distillnerf_core.model.checkpoint import save_predictor
+from distillnerf_core.model.checkpoint import LoadedPredictor, save_predictor
 from distillnerf_core.model.predictor import ScenePredictor
 from distillnerf_core.training.config import TrainConfig
-from distillnerf_core.training.objective import compute_objective
+from distillnerf_core.training.augmentation import augment
+from distillnerf_core.training.objective import compute_depth_objective, compute_objective
 from distillnerf_core.training.pictures import draw_progress
 from distillnerf_core.training.run_state import load_run, save_run
 
 logger = logging.getLogger(__name__)
+
+SHOWN = ("total", "coarse_depth", "depth", "color", "occupancy")
 
 
 @runtime_checkable
@@ -61,7 +64,7 @@ class Trainer:
         config: TrainConfig,
         frames: FrameSource,
         codec: FeatureCodec,
-        initial: dict[str, Tensor] | None = None,
+        initial: LoadedPredictor | None = None,
     ) -> None:
         if len(frames) == 0:
             raise DataError(f"no training frames in {config.data}; write some with `distillnerf simulate`")
@@ -74,7 +77,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.predictor = ScenePredictor(config.predictor).to(self.device)
         if initial is not None:
-            self.predictor.load_state_dict(initial)
+            self.predictor.load_state_dict(initial.predictor.state_dict())
         self.optimizer = torch.optim.AdamW(
             self.predictor.parameters(),
             lr=config.learning_rate,
@@ -82,6 +85,7 @@ class Trainer:
             betas=(0.9, 0.98),
         )
         self.averaged = {name: value.detach().clone() for name, value in self.predictor.state_dict().items()}
+        self.before = {} if initial is None else initial.provenance
         self.history: list[dict[str, float]] = []
         self.step = 0
 
@@ -128,7 +132,12 @@ class Trainer:
         frame = self.frames[int(torch.randint(len(self.frames), (), generator=generator))].to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * schedule(self.step, self.config.warmup_steps, self.config.steps)
-        objective = compute_objective(self.predictor, frame, self.codec, self.config.objective, generator)
+        if self.config.augment:
+            frame = augment(frame, generator)
+        if self.step < self.config.depth_steps:
+            objective = compute_depth_objective(self.predictor, frame, self.config.objective)
+        else:
+            objective = compute_objective(self.predictor, frame, self.codec, self.config.objective, generator)
         self.optimizer.zero_grad(set_to_none=True)
         objective.total.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.predictor.parameters(), self.config.gradient_clip)
@@ -157,6 +166,7 @@ class Trainer:
             "seed": self.config.seed,
             "frames": len(self.frames),
             "train_config": json.loads(self._config_json()),
+            "initial": self.before,
             "curve": self.history[:: max(1, len(self.history) // 200)],
         }
 
@@ -170,7 +180,7 @@ class Trainer:
     def _record(self, terms: dict[str, float], log: Logger | None, bar: Any) -> None:
         self.history.append({"step": float(self.step), **{name: round(value, 5) for name, value in terms.items()}})
         recent = self.history[-10:]
-        bar.set_postfix({name: f"{_mean(recent, name):.3f}" for name in ("total", "depth", "color", "occupancy")})
+        bar.set_postfix({name: f"{_mean(recent, name):.3f}" for name in SHOWN if name in terms})
         if log is not None:
             for name, value in terms.items():
                 log.add_scalar(f"train/{name}", value, self.step)

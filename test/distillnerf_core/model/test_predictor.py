@@ -37,11 +37,11 @@ def test_every_parameter_learns(predictor: ScenePredictor, frame: MultiViewFrame
         for parameter in predictor.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
     encoded = predictor.encode_scene(frame, Stages())
-    views = predictor.render(encoded.field, encoded.rig)
+    views = predictor.render(encoded.field, encoded.depth.rig)
     assert views.rgb is not None
     assert views.language is not None
     total = views.rgb.mean() + views.language.square().mean() + views.ray_distance_m.mean()
-    (total + encoded.coarse.distance_m.mean() + encoded.field.logits.mean()).backward()
+    (total + encoded.depth.coarse.distance_m.mean() + encoded.field.logits.mean()).backward()
     silent = [name for name, value in predictor.named_parameters() if value.grad is None or not bool(value.grad.any())]
     assert silent == []
 
