@@ -54,6 +54,8 @@ def main() -> int:
 def _prepare_environment() -> None:
     # A domain of its own: neither other robots nor another demo on this network take part.
     os.environ.setdefault("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
+    # Threads that wait do not take the cores from other processes.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Children load the ROS 2 wheels' libraries anew.
     os.environ.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
 

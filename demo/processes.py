@@ -35,11 +35,23 @@ class Children:
         for name in list(self._running):
             self.stop(name)
 
-    def start(self, name: str, command: Sequence[str]) -> None:
-        """Starts a process in its own group."""
+    def start(self, name: str, command: Sequence[str], shown: bool = False, **environment: str) -> None:
+        """Starts a process in its own group.
+
+        Args:
+            name: Name of the process and of its log file.
+            command: Program and arguments.
+            shown: Show standard error, where progress bars are, on the screen instead of in the log.
+            environment: Variables to set for it.
+        """
         with self._log(name).open("wb") as log:
             self._running[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=None if shown else subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **environment},
             )
 
     def check(self, name: str) -> None:

@@ -95,7 +95,8 @@ def _street(options: DemoOptions, children: Children, console: Console) -> Path:
     bag = options.out / name
     if not bag.exists():
         console.print(f"simulating a drive of {options.seconds:g} s: {bag}")
-        children.start("simulate", _simulate_command(options, bag))
+        # One thread: the street is cast in small pieces, which threads only make wait for each other.
+        children.start("simulate", _simulate_command(options, bag), shown=True, OMP_NUM_THREADS="1")
         children.wait("simulate", 300.0)
     return bag
 

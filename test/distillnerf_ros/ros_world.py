@@ -118,7 +118,9 @@ class World:
         self.publish_mounts()
         for name in CAMERA_NAMES:
             self._info_publishers[name].publish(camera_info(name, START_NS))
-        calibration = self.node.session.stream.calibrations.calibration
+        session = self.node.session
+        assert session is not None
+        calibration = session.stream.calibrations.calibration
         self.wait_for("calibrations", lambda: all(map(calibration, CAMERA_NAMES)))
 
     def plug_in(self, transport: Any) -> None:
