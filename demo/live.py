@@ -1,5 +1,6 @@
 """What the node said about one frame, gathered from its topics."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from demo.recorder import Recorder
 from distillnerf_core.geometry.grids import VoxelGrid
-from distillnerf_core.language.classes import FREE
+from distillnerf_core.language.classes import FREE, UNKNOWN
 from distillnerf_core.streams.image_decoding import ImageDecoder
 from distillnerf_core.streams.layouts import Layout
 from distillnerf_core.streams.message_fields import stamp_ns
@@ -47,7 +48,7 @@ class LiveFrame:
 
 
 def live_frames(recorder: Recorder, layout: Layout) -> list[LiveFrame]:
-    """Returns the frames of which every output was received, oldest first."""
+    """Returns the frames whose outputs were received, oldest first."""
     frames = (_live_frame(recorder, layout, stamp_ns(status.header)) for status in recorder.statuses)
     return [frame for frame in frames if frame is not None]
 
@@ -62,7 +63,8 @@ def _live_frame(recorder: Recorder, layout: Layout, time_ns: int) -> LiveFrame |
     depths = [recorder.at(f"{topic}/depth/image", time_ns) for topic in topics]
     semantics = [recorder.at(f"{topic}/semantics/image", time_ns) for topic in topics]
     grid: SemanticVoxelGrid | None = recorder.at(f"{NODE}/occupancy/grid", time_ns, tolerance_ns=0)
-    if grid is None or None in (*images, *depths, *semantics):
+    groups = (images, depths, semantics)
+    if grid is None or any(all(message is None for message in group) for group in groups):
         return None
     decoder = ImageDecoder()
     corner = grid.origin.position
@@ -70,12 +72,19 @@ def _live_frame(recorder: Recorder, layout: Layout, time_ns: int) -> LiveFrame |
     return LiveFrame(
         stamp_ns=time_ns,
         cameras=layout.names,
-        images=[decoder.decode(message) for message in images],
-        z_depth_m=[_depth(message) for message in depths],
-        semantics=[_labels(decoder.decode(message)) for message in semantics],
+        images=_filled(images, decoder.decode, 0),
+        z_depth_m=_filled(depths, _depth, np.nan),
+        semantics=_filled(semantics, lambda message: _labels(decoder.decode(message)), UNKNOWN),
         grid=VoxelGrid((corner.x, corner.y, corner.z), float(grid.resolution), size),
         labels=np.frombuffer(grid.label, np.uint8).reshape(size),
     )
+
+
+def _filled(messages: list[Any], decode: Callable[[Any], NDArray[Any]], missing: float) -> list[NDArray[Any]]:
+    """Decodes images; a camera that the node had to leave out gets an empty one of the others' size."""
+    decoded = [None if message is None else decode(message) for message in messages]
+    empty = np.full_like(next(image for image in decoded if image is not None), missing)
+    return [empty if image is None else image for image in decoded]
 
 
 def _labels(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
