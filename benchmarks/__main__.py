@@ -1,6 +1,6 @@
 """Runs the benchmarks of a frame and of the synchroniser: `make bench`.
 
-    python -m benchmarks [--json FILE] [--frames 10]
+python -m benchmarks [--json FILE] [--frames 10]
 """
 
 import argparse

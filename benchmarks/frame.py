@@ -1,6 +1,6 @@
 """One frame of six 1600x900 JPEG cameras, from messages in to messages out, stage by stage.
 
-    python -m benchmarks
+python -m benchmarks
 """
 
 import os
@@ -41,7 +41,8 @@ def run(frames: int, checkpoint: Path | None) -> dict[str, Any]:
     figures = {stage: statistics.median(row[stage] for row in rows) for stage in rows[0]}
     worst = {stage: max(row[stage] for row in rows) for stage in rows[0]}
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    table = Table(title=f"One frame, six cameras of 1600x900, {os.cpu_count()} cores, {torch.get_num_threads()} threads")
+    machine = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    table = Table(title=f"One frame, six cameras of 1600x900, {machine}")
     for column in ("stage", "median ms", "worst ms"):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for stage, value in figures.items():
@@ -104,8 +105,9 @@ def _message_writer() -> Callable[[PerceptionResult], None] | None:
             label_image(result.semantics[camera].numpy(), stamped)
             color_image((255 * result.rgb[camera]).byte().permute(1, 2, 0).contiguous().numpy(), stamped)
         mask, grid = occupancy.occupied_mask, occupancy.grid
-        columns = [values[mask].numpy() for values in (occupancy.labels, occupancy.density, occupancy.confidence)]
-        occupancy_cloud(occupancy.occupied.centers_m(grid).numpy(), *columns, stamped)
+        labels, density, confidence = occupancy.labels[mask], occupancy.density[mask], occupancy.confidence[mask]
+        centers = occupancy.occupied.centers_m(grid).numpy()
+        occupancy_cloud(centers, labels.numpy(), density.numpy(), confidence.numpy(), stamped)
         dense = occupancy.labels.numpy(), occupancy.confidence.numpy()
         semantic_grid(*dense, grid.lower_m, grid.voxel_size_m, stamped)
 

@@ -4,9 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 install_import_hook("distillnerf_core", "beartype.beartype")
+
+# Seeded, and without a deadline: on a busy machine time says nothing about correctness.
+settings.register_profile("repository", deadline=None, derandomize=True)
+settings.load_profile("repository")
 
 ROOT = Path(__file__).resolve().parent.parent
 

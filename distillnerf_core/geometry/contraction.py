@@ -46,7 +46,14 @@ class ContractedSpace(Config):
 
     def contract(self, points_m: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """Maps points in the ego frame, metres, into (-1, 1)^3."""
-        return contract(points_m - points_m.new_tensor(self.center_m), points_m.new_tensor(self.inner_m), self.ratio)
+        return torch.stack([self.contract_axis(x, axis) for axis, x in enumerate(points_m.unbind(-1))], dim=-1)
+
+    def contract_axis(self, x_m: Float[Tensor, "*batch"], axis: int) -> Float[Tensor, "*batch"]:
+        """Maps one coordinate (axis 0, 1, 2 for x, y, z) of points, metres, into (-1, 1).
+
+        One axis at a time is many times faster on a CPU than broadcasting over a last dimension of three.
+        """
+        return contract(x_m - self.center_m[axis], self.inner_m[axis], self.ratio)
 
     def expand(self, s: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         """Maps contracted coordinates back to the ego frame, metres."""

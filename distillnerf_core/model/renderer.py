@@ -45,8 +45,10 @@ class RadianceField(Protocol):
     def empty_row(self) -> int:
         """Row of empty space."""
 
-    def rows(self, points_m: Float[Tensor, "points 3"]) -> Int64[Tensor, " points"]:
-        """Finds the row that describes each point."""
+    def rows_of_axes(
+        self, x_m: Float[Tensor, "*batch"], y_m: Float[Tensor, "*batch"], z_m: Float[Tensor, "*batch"]
+    ) -> Int64[Tensor, "*batch"]:
+        """Finds the row that describes each point, its coordinates being separate tensors."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ def _importance_samples(distances: Tensor, gap_weights: Tensor, config: Renderer
 
 
 def _rows(field: RadianceField, origins_m: Tensor, directions: Tensor, distances_m: Tensor) -> Tensor:
-    points = origins_m[:, None] + distances_m[..., None] * directions[:, None]
-    return field.rows(points.reshape(-1, 3)).view(distances_m.shape)
+    axes = [origins_m[:, axis, None] + distances_m * directions[:, axis, None] for axis in range(3)]
+    return field.rows_of_axes(*axes)
 
 
 def _composite(content: Tensor, rows: Tensor, weights: Tensor, empty_row: int) -> Tensor:

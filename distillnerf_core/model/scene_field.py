@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int32, Int64
 from torch import Tensor
 
 from distillnerf_core.geometry.contraction import ContractedSpace
 from distillnerf_core.model.compositing import density_from_logit
 from distillnerf_core.voxels.pooling import quantise
-from distillnerf_core.voxels.structure import TwoLevelStructure, local_slot
+from distillnerf_core.voxels.structure import TwoLevelStructure
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class SceneField:
         appearance: Feature of each row from which colour is decoded.
         language: Feature of each row in the space of text embeddings.
         row_table: Row of every slot of every coarse voxel, and of the cells outside them.
+        block_start: Where the slots of each cell of the coarse grid (with its border) begin in `row_table`.
     """
 
     space: ContractedSpace
@@ -51,7 +52,8 @@ class SceneField:
     logits: Float[Tensor, " rows"]
     appearance: Float[Tensor, "rows channels"]
     language: Float[Tensor, "rows language_channels"]
-    row_table: Int64[Tensor, " cells"]
+    row_table: Int64[Tensor, " slots"]
+    block_start: Int32[Tensor, " cells"]
 
     @property
     def empty_row(self) -> int:
@@ -60,11 +62,24 @@ class SceneField:
 
     def rows(self, points_m: Float[Tensor, "points 3"]) -> Int64[Tensor, " points"]:
         """Finds the row that describes each point of the ego frame, metres."""
+        return self.rows_of_axes(*points_m.unbind(-1))
+
+    def rows_of_axes(
+        self, x_m: Float[Tensor, "*batch"], y_m: Float[Tensor, "*batch"], z_m: Float[Tensor, "*batch"]
+    ) -> Int64[Tensor, "*batch"]:
+        """The same for points whose coordinates are separate tensors; the renderer's inner loop."""
         structure = self.structure
-        fine = quantise(self.space.contract(points_m), structure.fine_level)
-        coarse = structure.lookup_coarse(fine >> structure.jump)
-        coarse = torch.where(coarse < 0, len(structure.coarse_keys), coarse)
-        return self.row_table[coarse * 8**structure.jump + local_slot(fine, structure.jump)]
+        jump, width = structure.jump, structure.coarse_grid.shape[0]
+        block, slot = None, None
+        for axis, values in enumerate((x_m, y_m, z_m)):
+            cell = quantise(self.space.contract_axis(values, axis), structure.fine_level).int()
+            coarse, local = (cell >> jump) + 1, cell & (2**jump - 1)
+            block = coarse if block is None else block.mul_(width).add_(coarse)
+            slot = local if slot is None else slot.mul_(2**jump).add_(local)
+        assert block is not None
+        assert slot is not None
+        start = self.block_start.index_select(0, block.flatten())
+        return self.row_table.index_select(0, start.add_(slot.flatten())).view(x_m.shape)
 
     def query(self, points_m: Float[Tensor, "points 3"]) -> FieldSamples:
         """Evaluates the field at points of the ego frame, metres."""
@@ -81,10 +96,11 @@ class SceneField:
             appearance=self.appearance.to(device),
             language=self.language.to(device),
             row_table=self.row_table.to(device),
+            block_start=self.block_start.to(device),
         )
 
 
-def build_row_table(structure: TwoLevelStructure, use_fine: bool) -> Int64[Tensor, " cells"]:
+def build_row_table(structure: TwoLevelStructure, use_fine: bool) -> Int64[Tensor, " slots"]:
     """Says for every slot of every coarse voxel which row describes it.
 
     Args:
@@ -97,3 +113,10 @@ def build_row_table(structure: TwoLevelStructure, use_fine: bool) -> Int64[Tenso
     if use_fine:
         table = torch.where(structure.children < 0, table, structure.children.long())
     return table.reshape(-1)
+
+
+def build_block_starts(structure: TwoLevelStructure) -> Int32[Tensor, " cells"]:
+    """Says for every cell of the coarse grid where its slots begin in the row table; empty cells share the last."""
+    numbers = structure.coarse_grid.flatten()
+    blocks = torch.where(numbers < 0, len(structure.coarse_keys), numbers)
+    return blocks * 8**structure.jump

@@ -8,7 +8,7 @@ from distillnerf_core.configuration import Config
 from distillnerf_core.geometry.contraction import ContractedSpace
 from distillnerf_core.model.compositing import soft_clamp
 from distillnerf_core.model.lifting import LiftedVoxels
-from distillnerf_core.model.scene_field import SceneField, build_row_table
+from distillnerf_core.model.scene_field import SceneField, build_block_starts, build_row_table
 from distillnerf_core.voxels.level_tables import build_tables
 from distillnerf_core.voxels.morton import morton_decode
 from distillnerf_core.voxels.network import SparseVoxelNetwork
@@ -119,4 +119,5 @@ class VoxelNetwork(nn.Module):
             appearance=torch.nn.functional.pad(appearance, empty),
             language=torch.nn.functional.pad(language, empty),
             row_table=build_row_table(structure, use_fine),
+            block_start=build_block_starts(structure),
         )

@@ -11,6 +11,10 @@ from distillnerf_core.errors import CheckpointError
 from distillnerf_core.model.checkpoint import read_safetensors, write_safetensors
 
 FORMAT = "distillnerf-training-1"
+MOVABLE = frozenset(
+    {"steps", "depth_steps", "device", "checkpoint_minutes", "log_every", "image_every", "matmul_precision"}
+)
+"""What may change when a run goes on."""
 
 
 def save_run(
@@ -74,5 +78,4 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    movable = {"steps", "out", "data", "device", "checkpoint_minutes", "log_every", "image_every", "matmul_precision"}
-    return sorted(key for key in old.keys() | new.keys() if key not in movable and old.get(key) != new.get(key))
+    return sorted(key for key in old.keys() | new.keys() if key not in MOVABLE and old.get(key) != new.get(key))

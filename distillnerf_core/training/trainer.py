@@ -11,7 +11,6 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from distillnerf_core.errors import DataError
@@ -19,8 +18,8 @@ from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.language.codec import FeatureCodec
 from distillnerf_core.model.checkpoint import LoadedPredictor, save_predictor
 from distillnerf_core.model.predictor import ScenePredictor
-from distillnerf_core.training.config import TrainConfig
 from distillnerf_core.training.augmentation import augment
+from distillnerf_core.training.config import TrainConfig
 from distillnerf_core.training.objective import compute_depth_objective, compute_objective
 from distillnerf_core.training.pictures import draw_progress
 from distillnerf_core.training.run_state import load_run, save_run

@@ -9,7 +9,7 @@ from torch import Tensor
 from distillnerf_core.voxels.segments import segment_mean, weighted_segment_mean
 
 
-def quantise(points: Float[Tensor, "points 3"], level: int) -> Int64[Tensor, "points 3"]:
+def quantise(points: Float[Tensor, "*batch"], level: int) -> Int64[Tensor, "*batch"]:
     """Finds the voxels that contain points of the contracted cube.
 
     q = floor(clamp(2^level (s + 1) / 2, 0, 2^level - 1)), evaluated in the precision of the points (fp32 in

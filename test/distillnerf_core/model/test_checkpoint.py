@@ -42,7 +42,7 @@ def test_half_precision_halves_the_file(tmp_path: Path, saved: Path, predictor: 
 
 
 def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="does not exist.*distillnerf train"):
+    with pytest.raises(CheckpointError, match=r"does not exist.*distillnerf train"):
         load_predictor(tmp_path / "none.safetensors")
 
 

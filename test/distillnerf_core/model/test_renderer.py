@@ -17,8 +17,8 @@ class Slab:
     logits: Tensor
     empty_row: int = 2
 
-    def rows(self, points_m: Tensor) -> Tensor:
-        x = points_m[:, 0]
+    def rows_of_axes(self, x_m: Tensor, y_m: Tensor, z_m: Tensor) -> Tensor:
+        x = x_m
         red, blue = (x >= 8.0) & (x < 9.0), (x >= 9.0) & (x < 10.0)
         return torch.where(red, 0, torch.where(blue, 1, 2))
 
@@ -50,15 +50,18 @@ def test_compositing_only_what_matters_equals_compositing_everything() -> None:
     rendered = render_rays(slab, CONTENT, origins, directions, CONFIG)
     edges = depth_edges(CONFIG.bins)
     first = (0.5 * (edges[1:] + edges[:-1])).expand(5, -1)
-    points = lambda distances: (origins[:, None] + distances[..., None] * directions[:, None]).reshape(-1, 3)  # noqa: E731
-    weights = march_samples(slab.logits[slab.rows(points(first))].view(5, -1), first, 60.0).gap_weights
+
+    def rows(distances: Tensor) -> Tensor:
+        axes = (origins[:, None] + distances[..., None] * directions[:, None]).unbind(-1)
+        return slab.rows_of_axes(*axes)
+
+    weights = march_samples(slab.logits[rows(first)], first, 60.0).gap_weights
     strongest = weights.argmax(dim=1, keepdim=True)
     center = 0.5 * (first.gather(1, strongest) + first.gather(1, strongest + 1))
     step = (0.006 * center).clamp(0.05, 1.0)
     merged = torch.cat((first, center + (torch.arange(10) - 5) * step), dim=1).sort(dim=1).values
-    rows = slab.rows(points(merged)).view(5, -1)
-    march = march_samples(slab.logits[rows], merged, 60.0)
-    expected = (march.sample_weights[..., None] * CONTENT[rows]).sum(dim=1)
+    march = march_samples(slab.logits[rows(merged)], merged, 60.0)
+    expected = (march.sample_weights[..., None] * CONTENT[rows(merged)]).sum(dim=1)
     torch.testing.assert_close(rendered.features, expected, rtol=1e-3, atol=2e-3)
     torch.testing.assert_close(rendered.distance_m, march.distance_m)
 
