@@ -118,5 +118,5 @@ def build_row_table(structure: TwoLevelStructure, use_fine: bool) -> Int64[Tenso
 def build_block_starts(structure: TwoLevelStructure) -> Int32[Tensor, " cells"]:
     """Says for every cell of the coarse grid where its slots begin in the row table; empty cells share the last."""
     numbers = structure.coarse_grid.flatten()
-    blocks = torch.where(numbers < 0, len(structure.coarse_keys), numbers)
-    return blocks * 8**structure.jump
+    blocks: Tensor = torch.where(numbers < 0, len(structure.coarse_keys), numbers)
+    return blocks.mul(8**structure.jump)

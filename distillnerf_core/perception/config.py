@@ -35,7 +35,7 @@ class OccupancyConfig(Config):
     voxel_size_m: float = Field(default=0.4, gt=0, description="Edge length of a voxel, metres")
     density_threshold: float = Field(default=0.5, gt=0, description="Voxels denser than this are occupied, 1/m")
     vertical_samples: int = Field(
-        default=1,
+        default=3,
         ge=1,
         le=8,
         description="Heights at which the field is sampled in each voxel; the densest counts",

@@ -114,6 +114,8 @@ class PerceptionPipeline:
         """
         if not bool(frame.camera_mask.any()):
             raise QueryError(f"frame {frame.stamp_ns}: no camera is present, nothing to perceive")
+        # Tiny transmittances are denormal numbers, which slow a CPU many times over. The setting is the thread's.
+        torch.set_flush_denormal(True)
         watch = Stopwatch(self.device)
         with watch.stage("prepare"):
             frame = fit_frame(frame, *self.input_size).to(self.device)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 _NEIGHBOURHOOD_NS = 75_000_000
 _CLUSTER_NS = 6_000_000
-_EQUAL_SUPPORT = 0.9
+_EQUAL_SUPPORT = 0.72
 
 
 def estimate_phases(stamps_ns: Mapping[str, Sequence[int]], reference: str) -> dict[str, float]:

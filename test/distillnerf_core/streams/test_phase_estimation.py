@@ -21,7 +21,7 @@ NAMES = LAYOUT.names
 @settings(max_examples=30, deadline=None)
 @given(
     phases=st.lists(st.floats(-20.0, 20.0), min_size=5, max_size=5),
-    drops=st.floats(0.0, 0.25),
+    drops=st.floats(0.0, 0.1),
     gaps=st.sampled_from([(50.0, 100.0), (100.0,), (75.0,)]),
     seed=st.integers(0, 10_000),
 )

@@ -60,7 +60,7 @@ def test_groups_equal_a_dictionary(keys: Tensor) -> None:
     groups = group_points(keys)
     assert groups.keys.tolist() == sorted(members)
     assert groups.counts.tolist() == [len(members[key]) for key in sorted(members)]
-    parts = groups.order.split(groups.counts.tolist())  # type: ignore[no-untyped-call]
+    parts = groups.order.split(groups.counts.tolist())
     assert [part.tolist() for part in parts] == [members[key] for key in sorted(members)]
 
 
