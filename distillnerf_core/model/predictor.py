@@ -74,7 +74,7 @@ class DepthEstimate:
     """What both depth stages say of each pixel.
 
     Attributes:
-        features: Image features.
+        features: Image features, and behind them the colours of the four pixels that each covers.
         coarse: Depth rendered from the first stage.
         frustum: Candidates of the second stage.
         rig: Cameras at the resolution of all of these.
@@ -110,7 +110,7 @@ class ScenePredictor(nn.Module):
         self.image_encoder = ImageEncoder(config.encoder)
         self.coarse_depth = CoarseDepthEstimator(features, config.coarse_depth)
         self.fine_depth = FineDepthEstimator(features, config.fine_depth)
-        self.lifted_features = nn.Conv2d(features, config.feature_channels, 1)
+        self.lifted_features = nn.Conv2d(features + 3 * 4, config.feature_channels, 1)
         self.voxel_network = VoxelNetwork(
             config.feature_channels, config.language_channels, config.levels, config.space, config.voxels
         )
@@ -142,7 +142,10 @@ class ScenePredictor(nn.Module):
             frustum: Frustum = self.fine_depth(features, coarse.distance_m)
         else:
             frustum = one_stage_frustum(coarse, self.coarse_depth.edges_m, self.config.fine_depth)
-        return DepthEstimate(features, coarse, frustum, frame.rig.resized(*features.shape[-2:]))
+        # Colour is lifted as it is, so that the deep features need not carry it.
+        colors = torch.nn.functional.pixel_unshuffle(2.0 * frame.images - 1.0, 2)
+        rig = frame.rig.resized(*features.shape[-2:])
+        return DepthEstimate(torch.cat((features, colors), dim=1), coarse, frustum, rig)
 
     def encode_scene(self, frame: MultiViewFrame, stages: Stages) -> EncodedScene:
         """Predicts the field and keeps the intermediate estimates, which training supervises."""

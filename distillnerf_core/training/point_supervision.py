@@ -33,23 +33,23 @@ class PointLosses:
 def sample_voxels(
     frame: SupervisedFrame, count: int, generator: torch.Generator
 ) -> tuple[Int64[Tensor, "voxels 3"], Int64[Tensor, " voxels"]]:
-    """Draws visible voxels, a third of them occupied at random, the others free.
+    """Draws visible voxels: a third of them occupied, rare classes more often than their share, the others free.
 
     Returns:
         Voxel indices and their labels (17 free).
     """
     labels = frame.occupancy
     usable = frame.visible & (labels != UNKNOWN)
-    chosen = []
-    for mask, share in (
-        ((labels != FREE) & usable, count // 3),
-        ((labels == FREE) & usable, count - count // 3),
-    ):
-        candidates = mask.flatten().nonzero()[:, 0]
-        if len(candidates) > share:
-            pick = torch.randint(len(candidates), (share,), generator=generator)
-            candidates = candidates[pick.to(candidates.device)]
-        chosen.append(candidates)
+    occupied = ((labels != FREE) & usable).flatten().nonzero()[:, 0]
+    free = ((labels == FREE) & usable).flatten().nonzero()[:, 0]
+    share = count // 3
+    if len(occupied) > share:
+        classes = labels.flatten()[occupied].long().cpu()
+        rarity = torch.bincount(classes).clamp_min(1).float().rsqrt()
+        occupied = occupied[torch.multinomial(rarity[classes], share, generator=generator).to(occupied.device)]
+    if len(free) > count - share:
+        free = free[torch.randint(len(free), (count - share,), generator=generator).to(free.device)]
+    chosen = [occupied, free]
     flat = torch.cat(chosen)
     _, size_y, size_z = labels.shape
     index = torch.stack((flat // (size_y * size_z), flat // size_z % size_y, flat % size_z), dim=1)
