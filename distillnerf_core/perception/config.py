@@ -33,7 +33,7 @@ class OccupancyConfig(Config):
         description="Bounds in the base frame, metres: x, y, z of the lower and then of the upper corner",
     )
     voxel_size_m: float = Field(default=0.4, gt=0, description="Edge length of a voxel, metres")
-    density_threshold: float = Field(default=0.5, gt=0, description="Voxels denser than this are occupied, 1/m")
+    density_threshold: float = Field(default=0.8, gt=0, description="Voxels denser than this are occupied, 1/m")
     vertical_samples: int = Field(
         default=3,
         ge=1,

@@ -14,6 +14,7 @@ from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.language.classes import SKY, UNKNOWN
 from distillnerf_core.language.codec import FeatureCodec
 from distillnerf_core.language.encoders import MiniLmEncoder, TextEncoder
+from distillnerf_core.model.denormals import flushed_denormals
 from distillnerf_core.model.predictor import ScenePredictor
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.perception.config import PerceptionConfig
@@ -114,8 +115,10 @@ class PerceptionPipeline:
         """
         if not bool(frame.camera_mask.any()):
             raise QueryError(f"frame {frame.stamp_ns}: no camera is present, nothing to perceive")
-        # Tiny transmittances are denormal numbers, which slow a CPU many times over. The setting is the thread's.
-        torch.set_flush_denormal(True)
+        with flushed_denormals():
+            return self._perceive(frame, outputs)
+
+    def _perceive(self, frame: MultiViewFrame, outputs: frozenset[Output]) -> PerceptionResult:
         watch = Stopwatch(self.device)
         with watch.stage("prepare"):
             frame = fit_frame(frame, *self.input_size).to(self.device)

@@ -17,6 +17,7 @@ from distillnerf_core.errors import DataError
 from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.language.codec import FeatureCodec
 from distillnerf_core.model.checkpoint import LoadedPredictor, save_predictor
+from distillnerf_core.model.denormals import flushed_denormals
 from distillnerf_core.model.predictor import ScenePredictor
 from distillnerf_core.training.augmentation import augment
 from distillnerf_core.training.config import TrainConfig
@@ -69,8 +70,6 @@ class Trainer:
             raise DataError(f"no training frames in {config.data}; write some with `distillnerf simulate`")
         self.config, self.frames = config, frames
         self.device = resolve_device(config.device)
-        # Products of small weights become denormal numbers, which slow a CPU step tenfold.
-        torch.set_flush_denormal(True)
         torch.set_float32_matmul_precision(config.matmul_precision)
         self.codec = codec.to(self.device)
         torch.manual_seed(config.seed)
@@ -126,6 +125,10 @@ class Trainer:
 
     def train_step(self) -> dict[str, float]:
         """Makes one optimiser step and returns the loss terms."""
+        with flushed_denormals():
+            return self._train_step()
+
+    def _train_step(self) -> dict[str, float]:
         generator = torch.Generator().manual_seed(1_000_003 * self.config.seed + self.step)
         torch.manual_seed(1_000_003 * self.config.seed + self.step)
         frame = self.frames[int(torch.randint(len(self.frames), (), generator=generator))].to(self.device)

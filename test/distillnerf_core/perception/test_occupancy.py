@@ -54,7 +54,7 @@ def test_occupied_voxels_carry_their_position_and_feature(field: _Slabs, codec: 
 
 
 def test_more_heights_find_thin_layers(field: _Slabs, codec: FeatureCodec) -> None:
-    coarse = OccupancyConfig(range=(0.0, 0.0, -1.0, 2.0, 2.0, 1.0), voxel_size_m=1.0)
+    coarse = OccupancyConfig(range=(0.0, 0.0, -1.0, 2.0, 2.0, 1.0), voxel_size_m=1.0, vertical_samples=1)
     fine = coarse.model_copy(update={"vertical_samples": 4})
     assert not occupancy_from_field(field, codec.class_features, coarse).occupied_mask.any()
     found = occupancy_from_field(field, codec.class_features, fine)
