@@ -54,15 +54,12 @@ def frame_figures(estimate: SceneEstimate, truth: SupervisedFrame) -> dict[str, 
     true_z = ray_distance_to_z_depth(truth.ray_distance_m, truth.frame.rig)
     depth = depth_errors(estimate.z_depth_m, true_z, max_m=MAX_DEPTH_M)
     counts = occupancy_counts(estimate.labels, truth.occupancy, truth.visible)
-    present = counts.truth[:-1] > 0
-    union = (counts.predicted + counts.truth - counts.intersection).clamp_min(1)
-    iou = counts.intersection.double() / union
     figures = {
         "abs_rel": depth.abs_rel,
         "delta1": depth.delta1,
         "rmse_m": depth.rmse,
-        "iou": float(iou[-1]),
-        "miou": float(iou[:-1][present].mean()),
+        "iou": counts.iou(),
+        "miou": counts.miou(),
         "psnr_db": psnr(estimate.rgb.clamp(0, 1), truth.frame.images),
     }
     known = truth.visible & (truth.occupancy != UNKNOWN)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -45,8 +44,3 @@ def _blocks(image: Tensor, blocks: tuple[int, int]) -> Tensor:
     tiles = image[:, : height // rows * rows, : width // columns * columns]
     tiles = tiles.reshape(cameras, height // rows, rows, width // columns, columns)
     return tiles.permute(0, 1, 3, 2, 4).flatten(-2)
-
-
-def resized_images(images: Float[Tensor, "cameras 3 h w"], height: int, width: int) -> Float[Tensor, "cameras 3 h2 w2"]:
-    """Averages images down (or interpolates them up) to a size."""
-    return F.interpolate(images, size=(height, width), mode="area")
