@@ -71,6 +71,27 @@ class MarchedRays:
     sample_weights: Float[Tensor, "rays samples"]
 
 
+def median_distance(
+    gap_weights: Float[Tensor, "rays gaps"], distances_m: Float[Tensor, "rays samples"]
+) -> Float[Tensor, " rays"]:
+    """Returns where half of the light that a ray loses is lost, linear within a gap.
+
+    At the edge of an object the expected distance lies in the air between it and what is behind it; the median
+    lies on one of the two.
+
+    Args:
+        gap_weights: Weight of each gap between neighbouring samples.
+        distances_m: Increasing distances of the samples.
+    """
+    passed = gap_weights.cumsum(dim=-1)
+    half = 0.5 * passed[:, -1:]
+    gap = torch.searchsorted(passed, half).clamp_max(gap_weights.shape[1] - 1)
+    weight = gap_weights.gather(1, gap)
+    share = 1.0 - ((passed.gather(1, gap) - half) / weight.clamp_min(1e-20)).clamp(0.0, 1.0)
+    start, end = distances_m.gather(1, gap), distances_m.gather(1, gap + 1)
+    return (start + share * (end - start))[:, 0]
+
+
 def march_samples(
     logits: Float[Tensor, "rays samples"], distances_m: Float[Tensor, "rays samples"], far_m: float
 ) -> MarchedRays:

@@ -26,10 +26,15 @@ class ImageEncoderConfig(Config):
 
 
 class ImageEncoder(nn.Module):
-    """U-shaped convolution network from images to features at half resolution."""
+    """U-shaped convolution network from images to features at half resolution.
+
+    Attributes:
+        autocast_dtype: Precision of its inner computation where that is not the weights' own.
+    """
 
     def __init__(self, config: ImageEncoderConfig) -> None:
         super().__init__()
+        self.autocast_dtype: torch.dtype | None = None
         widths, out = config.widths, config.output_channels
         sources = (3 + RAY_CHANNELS, *widths[:-1])
         self.stages = nn.ModuleList(
@@ -47,7 +52,11 @@ class ImageEncoder(nn.Module):
         self, images: Float[Tensor, "cameras 3 height width"], rig: CameraRig
     ) -> Float[Tensor, "cameras channels h w"]:
         """Encodes RGB in [0, 1]; the calibration enters at every scale."""
-        rays = encode_rays(rig)
+        lowered = self.autocast_dtype is not None
+        with torch.autocast(images.device.type, dtype=self.autocast_dtype, enabled=lowered):
+            return self._encode(images, encode_rays(rig)).to(images.dtype)
+
+    def _encode(self, images: Tensor, rays: Tensor) -> Tensor:
         x = torch.cat((2.0 * images - 1.0, rays), dim=1)
         levels = []
         for stage, ray_stage in zip(self.stages, self.ray_stages, strict=True):

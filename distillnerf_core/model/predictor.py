@@ -192,4 +192,5 @@ class ScenePredictor(nn.Module):
         if color:
             rgb = self.decoder(torch.cat((appearance, opacity[:, None]), dim=1))
         distance = torch.cat([part.distance_m for part in parts]).view(shape)
-        return RenderedViews(rgb, distance, opacity, language if language.shape[1] else None)
+        median = torch.cat([part.median_m for part in parts]).view(shape)
+        return RenderedViews(rgb, distance, median, opacity, language if language.shape[1] else None)

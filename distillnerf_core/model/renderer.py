@@ -8,7 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from distillnerf_core.configuration import Config
-from distillnerf_core.model.compositing import march_samples
+from distillnerf_core.model.compositing import march_samples, median_distance
 from distillnerf_core.model.depth_bins import DepthBinsConfig, depth_edges
 
 _NEGLIGIBLE = 1e-4
@@ -56,13 +56,15 @@ class RenderedRays:
     """What rays see.
 
     Attributes:
-        distance_m: Expected distance along the unit ray.
+        distance_m: Expected distance along the unit ray; differentiable.
+        median_m: Distance at which half of the stopped light is stopped; carries no gradient.
         opacity: Share of light stopped by the field.
         features: Composite of the content table.
         gap_weights: Weight of each gap between neighbouring samples.
     """
 
     distance_m: Float[Tensor, " rays"]
+    median_m: Float[Tensor, " rays"]
     opacity: Float[Tensor, " rays"]
     features: Float[Tensor, "rays channels"]
     gap_weights: Float[Tensor, "rays gaps"]
@@ -100,7 +102,8 @@ def render_rays(
         rows = torch.cat((first_rows, extra_rows), dim=1).gather(1, order)
     march = march_samples(field.logits[rows], distances, config.bins.far_m)
     features = _composite(content, rows, march.sample_weights, field.empty_row)
-    return RenderedRays(march.distance_m, march.opacity, features, march.gap_weights)
+    median = median_distance(march.gap_weights.detach(), distances)
+    return RenderedRays(march.distance_m, median, march.opacity, features, march.gap_weights)
 
 
 def _first_pass(rays: int, edges: Tensor, jitter: bool) -> Tensor:

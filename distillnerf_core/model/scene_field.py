@@ -34,8 +34,8 @@ class SceneField:
     """Sparse voxels of two levels in contracted space (DistillNeRF, section 3.2).
 
     The content of the field is one table: a row for every fine voxel (its own feature beside its parent's), a row
-    for every coarse voxel (for the points in it that no fine voxel contains: the density complement), and one for
-    empty space. A look-up is therefore one row number for each point.
+    for every layer of every coarse voxel (for the points in it that no fine voxel contains: the density complement),
+    and one for empty space. A look-up is therefore one row number for each point.
 
     Attributes:
         space: Contraction from the ego frame.
@@ -100,16 +100,19 @@ class SceneField:
         )
 
 
-def build_row_table(structure: TwoLevelStructure, use_fine: bool) -> Int64[Tensor, " slots"]:
+def build_row_table(structure: TwoLevelStructure, use_fine: bool, layers: int = 1) -> Int64[Tensor, " slots"]:
     """Says for every slot of every coarse voxel which row describes it.
 
     Args:
         structure: Index of the voxels.
         use_fine: False makes every slot its coarse voxel's (the coarse-only baseline).
+        layers: Rows of a coarse voxel, from below; a divisor of the number of fine voxels along its edge.
     """
     fine_count, coarse_count = len(structure.fine_keys), len(structure.coarse_keys)
-    parents = torch.arange(coarse_count + 1, device=structure.coarse_keys.device) + fine_count
-    table = parents[:, None].expand(-1, 8**structure.jump)
+    device, edge = structure.coarse_keys.device, 2**structure.jump
+    layer = torch.arange(8**structure.jump, device=device) % edge * layers // edge
+    first = torch.arange(coarse_count + 1, device=device)[:, None] * layers
+    table: Tensor = fine_count + (first + layer).clamp_max(coarse_count * layers)
     if use_fine:
         table = torch.where(structure.children < 0, table, structure.children.long())
     return table.reshape(-1)

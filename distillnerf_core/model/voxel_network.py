@@ -28,6 +28,8 @@ class VoxelNetworkConfig(Config):
         coarse_channels: Width at the coarse level.
         fine_layers: Processing layers at the fine level.
         coarse_layers: Processing layers at the coarse level.
+        coarse_heights: Densities of a coarse voxel, one for each of its horizontal layers. Far from the cameras,
+            few fine voxels are lifted; a coarse voxel then still tells the ground from the air above it.
         logit_limit: Soft bound of the field's density logits.
         feature_limit: Soft bound of the field's features.
         language_hidden: Width of the head that turns a row's feature into a language feature.
@@ -37,6 +39,7 @@ class VoxelNetworkConfig(Config):
     coarse_channels: int = 32
     fine_layers: int = 1
     coarse_layers: int = 2
+    coarse_heights: int = 4
     logit_limit: float = 10.0
     feature_limit: float = 5.0
     language_hidden: int = 64
@@ -64,7 +67,7 @@ class VoxelNetwork(nn.Module):
                 coarse_channels=config.coarse_channels,
                 fine_layers=config.fine_layers,
                 coarse_layers=config.coarse_layers,
-                output_channels=half + 1,
+                output_channels=half + config.coarse_heights,
                 refine_fine=True,
             )
         )
@@ -101,9 +104,10 @@ class VoxelNetwork(nn.Module):
         return torch.cat((features, height, distance, contracted[:, :2]), dim=1)
 
     def _field(self, structure: TwoLevelStructure, fine: Tensor, coarse: Tensor, use_fine: bool) -> SceneField:
+        heights = self.config.coarse_heights
         fine_features = soft_clamp(fine[:, :-1], self.config.feature_limit)
-        coarse_features = soft_clamp(coarse[:, :-1], self.config.feature_limit)
-        logits = torch.cat((fine[:, -1], coarse[:, -1], fine.new_tensor([EMPTY_LOGIT])))
+        coarse_features = soft_clamp(coarse[:, :-heights], self.config.feature_limit)
+        logits = torch.cat((fine[:, -1], coarse[:, -heights:].flatten(), fine.new_tensor([EMPTY_LOGIT])))
         appearance = torch.cat(
             (
                 torch.cat((fine_features, gather_sorted(coarse_features, structure.parent_of_fine)), dim=1),
@@ -111,6 +115,7 @@ class VoxelNetwork(nn.Module):
             )
         )
         language: Tensor = self.language_head(appearance)
+        appearance, language = (_repeat_coarse(table, len(fine), heights) for table in (appearance, language))
         empty = (0, 0, 0, 1)
         return SceneField(
             space=self.space,
@@ -118,6 +123,12 @@ class VoxelNetwork(nn.Module):
             logits=soft_clamp(logits, self.config.logit_limit),
             appearance=torch.nn.functional.pad(appearance, empty),
             language=torch.nn.functional.pad(language, empty),
-            row_table=build_row_table(structure, use_fine),
+            row_table=build_row_table(structure, use_fine, heights),
             block_start=build_block_starts(structure),
         )
+
+
+def _repeat_coarse(table: Tensor, fine_count: int, heights: int) -> Tensor:
+    """Gives every layer of a coarse voxel its feature."""
+    coarse = table[fine_count:, None].expand(-1, heights, -1)
+    return torch.cat((table[:fine_count], coarse.flatten(0, 1)))

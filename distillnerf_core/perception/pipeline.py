@@ -176,7 +176,7 @@ class PerceptionPipeline:
         height, width = (max(1, round(scale * size)) for size in self.input_size)
         rig = frame.visible().rig.resized(height, width)
         views = self._predictor.render(field, rig, color=Output.RGB in outputs, language=Output.SEMANTICS in outputs)
-        distance = open_distance(views.ray_distance_m, views.opacity, self.config.depth.min_opacity)
+        distance = open_distance(views.median_distance_m, views.opacity, self.config.depth.min_opacity)
         return _Images(rig, distance, views.opacity, views.rgb, views.language)
 
     def _image_outputs(

@@ -53,9 +53,27 @@ class ObjectiveConfig(Config):
     cameras: tuple[int, ...] = (6, 4, 3)
     render_cameras: int = 3
     crop_columns: int = 44
-    points: int = 12000
+    points: int = 20000
     sky_m: float = 100.0
     one_stage_share: float = 0.1
+
+
+class OptimizerConfig(Config):
+    """How weights follow gradients.
+
+    Attributes:
+        muon: Train convolution kernels by Muon; False leaves all weights to AdamW.
+        learning_rate: Peak of AdamW.
+        kernel_learning_rate: Peak of Muon, whose updates have singular values of this size.
+        weight_decay: Of both.
+        gradient_clip: Largest gradient norm.
+    """
+
+    muon: bool = True
+    learning_rate: float = 2e-3
+    kernel_learning_rate: float = 0.02
+    weight_decay: float = 0.01
+    gradient_clip: float = 2.0
 
 
 class TrainConfig(Config):
@@ -67,10 +85,9 @@ class TrainConfig(Config):
         steps: Optimiser steps.
         depth_steps: How many of them, at the beginning, train the image encoder and the depth stages alone.
         augment: Mirror the scene and vary the exposure at random.
-        learning_rate: Peak of the warm-up and cosine schedule.
-        warmup_steps: Steps of linear warm-up.
-        weight_decay: Of AdamW.
-        gradient_clip: Largest gradient norm.
+        warmup_steps: Steps of linear warm-up, before a cosine down to a hundredth.
+        optimizer: Optimiser and its learning rates.
+        encoder_bfloat16: Run the image encoder in bfloat16, where the machine is faster at it.
         ema_decay: Of the averaged weights that are kept.
         seed: Of everything random.
         device: `auto`, `cpu` or `cuda`.
@@ -88,10 +105,9 @@ class TrainConfig(Config):
     steps: int = 3000
     depth_steps: int = 0
     augment: bool = True
-    learning_rate: float = 2e-3
     warmup_steps: int = 100
-    weight_decay: float = 0.01
-    gradient_clip: float = 2.0
+    optimizer: OptimizerConfig = OptimizerConfig()
+    encoder_bfloat16: bool = True
     ema_decay: float = 0.995
     seed: int = 0
     device: str = "auto"

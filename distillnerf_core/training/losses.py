@@ -54,7 +54,11 @@ def weight_entropy(weights: Float[Tensor, "*rays gaps"]) -> Float[Tensor, ""]:
 
 
 def candidate_loss(frustum: Frustum, target_m: Float[Tensor, "*rays"], sky_m: float) -> Float[Tensor, ""]:
-    """Occupancy of the depth candidates: empty before the surface, occupied at it, faintly empty far behind it."""
+    """Occupancy of the depth candidates: occupied at the surface, empty before it and well behind it.
+
+    A second term ranks the candidates of a pixel, so that the one nearest to the surface wins even where none is
+    near.
+    """
     known = ~target_m.isnan()
     target = clamp_distance(target_m.nan_to_num(nan=1.0, posinf=sky_m), sky_m)[..., None]
     distances = frustum.distances_m
@@ -63,8 +67,10 @@ def candidate_loss(frustum: Frustum, target_m: Float[Tensor, "*rays"], sky_m: fl
     at = (distances - target).abs() <= 0.75 * step
     behind = distances > target + torch.maximum(2.0 * step, torch.full_like(step, 0.6))
     loss = F.binary_cross_entropy(frustum.occupancy.clamp(1e-5, 1 - 1e-5), at.float(), reduction="none")
-    weight = ahead.float() + at.float() + 0.2 * behind.float()
-    return masked_mean((loss * weight).sum(dim=-1) / weight.sum(dim=-1).clamp_min(1.0), known)
+    weight = ahead.float() + at.float() + behind.float()
+    nearest = (distances - target).abs().argmin(dim=-1, keepdim=True)
+    ranking = -F.log_softmax(frustum.logits, dim=-1).gather(-1, nearest)[..., 0]
+    return masked_mean((loss * weight).sum(dim=-1) / weight.sum(dim=-1).clamp_min(1.0) + 0.3 * ranking, known)
 
 
 def language_loss(

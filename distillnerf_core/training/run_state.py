@@ -1,6 +1,7 @@
 """Everything a killed run needs to go on, in one safetensors file without pickled code."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from distillnerf_core.errors import CheckpointError
 from distillnerf_core.model.checkpoint import read_safetensors, write_safetensors
 
-FORMAT = "distillnerf-training-1"
+FORMAT = "distillnerf-training-2"
 MOVABLE = frozenset(
     {"steps", "depth_steps", "device", "checkpoint_minutes", "log_every", "image_every", "matmul_precision"}
 )
@@ -22,7 +23,7 @@ def save_run(
     step: int,
     model: nn.Module,
     averaged: dict[str, Tensor],
-    optimizer: torch.optim.Optimizer,
+    optimizers: Sequence[torch.optim.Optimizer],
     config: str,
 ) -> None:
     """Writes the state of a run.
@@ -32,20 +33,26 @@ def save_run(
         step: Steps done.
         model: Network.
         averaged: Exponential moving average of its weights.
-        optimizer: AdamW.
+        optimizers: Optimisers, always in the same order.
         config: Configuration of the run as JSON; a run resumes only under the same one, but
             may be made longer or shorter.
     """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"averaged.{name}": value for name, value in averaged.items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
+    for which, optimizer in enumerate(optimizers):
+        for index, state in optimizer.state_dict()["state"].items():
+            prefix = f"optimizer.{which}.{index}"
+            tensors |= {f"{prefix}.{name}": torch.as_tensor(value) for name, value in state.items()}
     tensors = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     write_safetensors(path, tensors, {"format": FORMAT, "step": str(step), "config": config})
 
 
 def load_run(
-    path: Path, model: nn.Module, averaged: dict[str, Tensor], optimizer: torch.optim.Optimizer, config: str
+    path: Path,
+    model: nn.Module,
+    averaged: dict[str, Tensor],
+    optimizers: Sequence[torch.optim.Optimizer],
+    config: str,
 ) -> int:
     """Restores a run in place and returns the number of steps done.
 
@@ -64,12 +71,13 @@ def load_run(
     model.load_state_dict(_part(tensors, "model."))
     for name, value in _part(tensors, "averaged.").items():
         averaged[name].copy_(value)
-    plain = optimizer.state_dict()
-    plain["state"] = {}
-    for name, value in _part(tensors, "optimizer.").items():
-        index, field = name.split(".", 1)
-        plain["state"].setdefault(int(index), {})[field] = value
-    optimizer.load_state_dict(plain)
+    for which, optimizer in enumerate(optimizers):
+        plain = optimizer.state_dict()
+        plain["state"] = {}
+        for name, value in _part(tensors, f"optimizer.{which}.").items():
+            index, field = name.split(".", 1)
+            plain["state"].setdefault(int(index), {})[field] = value
+        optimizer.load_state_dict(plain)
     return int(metadata["step"])
 
 

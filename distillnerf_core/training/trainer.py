@@ -22,6 +22,7 @@ from distillnerf_core.model.predictor import ScenePredictor
 from distillnerf_core.training.augmentation import augment
 from distillnerf_core.training.config import TrainConfig
 from distillnerf_core.training.objective import compute_depth_objective, compute_objective
+from distillnerf_core.training.optimizers import create_optimizers
 from distillnerf_core.training.pictures import draw_progress
 from distillnerf_core.training.run_state import load_run, save_run
 
@@ -76,12 +77,9 @@ class Trainer:
         self.predictor = ScenePredictor(config.predictor).to(self.device)
         if initial is not None:
             self.predictor.load_state_dict(initial.predictor.state_dict())
-        self.optimizer = torch.optim.AdamW(
-            self.predictor.parameters(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            betas=(0.9, 0.98),
-        )
+        if config.encoder_bfloat16:
+            self.predictor.image_encoder.autocast_dtype = torch.bfloat16
+        self.optimizers = create_optimizers(self.predictor, config.optimizer)
         self.averaged = {name: value.detach().clone() for name, value in self.predictor.state_dict().items()}
         self.before = {} if initial is None else initial.provenance
         self.history: list[dict[str, float]] = []
@@ -96,7 +94,7 @@ class Trainer:
         """Restores the run in the output folder, if there is one."""
         if not self.state_path.exists():
             return False
-        self.step = load_run(self.state_path, self.predictor, self.averaged, self.optimizer, self._config_json())
+        self.step = load_run(self.state_path, self.predictor, self.averaged, self.optimizers, self._config_json())
         curve = self.config.out / "curve.json"
         if curve.exists():
             self.history = [row for row in json.loads(curve.read_text()) if row["step"] <= self.step]
@@ -132,19 +130,20 @@ class Trainer:
         generator = torch.Generator().manual_seed(1_000_003 * self.config.seed + self.step)
         torch.manual_seed(1_000_003 * self.config.seed + self.step)
         frame = self.frames[int(torch.randint(len(self.frames), (), generator=generator))].to(self.device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * schedule(self.step, self.config.warmup_steps, self.config.steps)
+        self._schedule()
         if self.config.augment:
             frame = augment(frame, generator)
         if self.step < self.config.depth_steps:
             objective = compute_depth_objective(self.predictor, frame, self.config.objective)
         else:
             objective = compute_objective(self.predictor, frame, self.codec, self.config.objective, generator)
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         objective.total.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.predictor.parameters(), self.config.gradient_clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.predictor.parameters(), self.config.optimizer.gradient_clip)
         if bool(torch.isfinite(norm)):
-            self.optimizer.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
         else:
             logger.warning("step %d: gradient is not finite, step skipped", self.step)
         self._average()
@@ -153,7 +152,7 @@ class Trainer:
 
     def save(self) -> None:
         """Writes the run's state, its curve and the averaged predictor."""
-        save_run(self.state_path, self.step, self.predictor, self.averaged, self.optimizer, self._config_json())
+        save_run(self.state_path, self.step, self.predictor, self.averaged, self.optimizers, self._config_json())
         (self.config.out / "curve.json").write_text(json.dumps(self.history))
         self.export(self.config.out / "predictor.safetensors", half=False)
 
@@ -171,6 +170,12 @@ class Trainer:
             "initial": self.before,
             "curve": self.history[:: max(1, len(self.history) // 200)],
         }
+
+    def _schedule(self) -> None:
+        share = schedule(self.step, self.config.warmup_steps, self.config.steps)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * share
 
     def _average(self) -> None:
         decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distillnerf_core.model.compositing import march_samples, render_intervals
+from distillnerf_core.model.compositing import march_samples, median_distance, render_intervals
 
 
 def test_intervals_match_the_reference_network(golden_dir: Path) -> None:
@@ -40,6 +40,14 @@ def test_an_opaque_wall_is_seen_where_it_stands() -> None:
     marched = march_samples(logits, distances, far_m=50.0)
     assert abs(marched.distance_m.item() - 8.0) < 0.15
     assert marched.opacity.item() > 0.999
+
+
+def test_the_median_lies_on_a_surface_where_the_mean_lies_between() -> None:
+    distances = torch.tensor([[1.0, 2.0, 4.0, 8.0, 9.0], [0.0, 1.0, 2.0, 3.0, 4.0]])
+    weights = torch.tensor([[0.0, 0.6, 0.0, 0.4], [0.1, 0.1, 0.1, 0.1]])
+    # Half of the first ray's light is lost after 5/6 of the second gap; the second ray is uniform.
+    torch.testing.assert_close(median_distance(weights, distances), torch.tensor([2.0 + 2.0 * 5 / 6, 2.0]))
+    assert bool(median_distance(torch.zeros(1, 4), distances[:1]).isfinite().all())
 
 
 def test_gradients_agree_with_finite_differences() -> None:

@@ -16,7 +16,7 @@ from distillnerf_core.model.depth_bins import DepthBinsConfig
 from distillnerf_core.model.image_encoder import ImageEncoderConfig
 from distillnerf_core.model.predictor import PredictorConfig
 from distillnerf_core.model.renderer import RendererConfig
-from distillnerf_core.training.config import ObjectiveConfig, TrainConfig
+from distillnerf_core.training.config import ObjectiveConfig, OptimizerConfig, TrainConfig
 
 ROAD = 11
 
@@ -69,7 +69,7 @@ def train_config(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
         out=tmp_path_factory.mktemp("run"),
         steps=30,
         warmup_steps=3,
-        learning_rate=5e-3,
+        optimizer=OptimizerConfig(learning_rate=5e-3),
         device="cpu",
         log_every=1,
         predictor=predictor,

@@ -46,8 +46,8 @@ def test_resuming_under_another_configuration_names_what_differs(
     train_config: TrainConfig, flat_road: SupervisedFrame, codec: FeatureCodec
 ) -> None:
     Trainer(train_config, [flat_road], codec).save()
-    changed = train_config.model_copy(update={"learning_rate": 1e-4, "steps": 99})
-    with pytest.raises(CheckpointError, match="other values of learning_rate;"):
+    changed = train_config.model_copy(update={"ema_decay": 0.5, "steps": 99})
+    with pytest.raises(CheckpointError, match="other values of ema_decay;"):
         Trainer(changed, [flat_road], codec).resume()
 
 
