@@ -11,9 +11,6 @@ from distillnerf_core.configuration import Config
 from distillnerf_core.model.compositing import march_samples, median_distance
 from distillnerf_core.model.depth_bins import DepthBinsConfig, depth_edges
 
-_NEGLIGIBLE = 1e-4
-"""Samples with less weight than this are not composited; together they are below the rounding of an image."""
-
 
 class RendererConfig(Config):
     """Sampling along rays.
@@ -23,6 +20,10 @@ class RendererConfig(Config):
         importance_samples: Samples of the second pass, centred on the strongest interval.
         importance_step: Spacing of the second pass, as a share of the distance.
         importance_step_range_m: Bounds of that spacing.
+        importance_from_start: Centre the second pass on the strongest interval's first sample, not on its middle.
+        importance_near_m: Nearest sample of the second pass.
+        negligible: Samples with less weight than this are not composited; together they are below the rounding of an
+            image.
         chunk_rays: Rays rendered at once.
     """
 
@@ -30,6 +31,9 @@ class RendererConfig(Config):
     importance_samples: int = 20
     importance_step: float = 0.006
     importance_step_range_m: tuple[float, float] = (0.05, 1.0)
+    importance_from_start: bool = False
+    importance_near_m: float = 0.6
+    negligible: float = 1e-4
     chunk_rays: int = 4096
 
 
@@ -85,7 +89,7 @@ def render_rays(
 
     Args:
         field: Where the densities are.
-        content: Feature of each row to composite.
+        content: Feature of each row to composite, zero for empty space.
         origins_m: Ray origins, ego frame.
         directions: Unit directions, ego frame.
         config: Sampling.
@@ -101,7 +105,7 @@ def render_rays(
         distances, order = torch.cat((first, extra), dim=1).sort(dim=1)
         rows = torch.cat((first_rows, extra_rows), dim=1).gather(1, order)
     march = march_samples(field.logits[rows], distances, config.bins.far_m)
-    features = _composite(content, rows, march.sample_weights, field.empty_row)
+    features = _composite(content, rows, march.sample_weights, field.empty_row, config.negligible)
     median = median_distance(march.gap_weights.detach(), distances)
     return RenderedRays(march.distance_m, median, march.opacity, features, march.gap_weights)
 
@@ -114,10 +118,12 @@ def _first_pass(rays: int, edges: Tensor, jitter: bool) -> Tensor:
 
 def _importance_samples(distances: Tensor, gap_weights: Tensor, config: RendererConfig) -> Tensor:
     strongest = gap_weights.argmax(dim=1, keepdim=True)
-    center = 0.5 * (distances.gather(1, strongest) + distances.gather(1, strongest + 1))
+    center = distances.gather(1, strongest)
+    if not config.importance_from_start:
+        center = 0.5 * (center + distances.gather(1, strongest + 1))
     step = (config.importance_step * center).clamp(*config.importance_step_range_m)
     offsets = torch.arange(config.importance_samples, device=distances.device) - config.importance_samples // 2
-    return (center + offsets * step).clamp(config.bins.near_m, config.bins.far_m)
+    return (center + offsets * step).clamp(config.importance_near_m, config.bins.far_m)
 
 
 def _rows(field: RadianceField, origins_m: Tensor, directions: Tensor, distances_m: Tensor) -> Tensor:
@@ -125,9 +131,9 @@ def _rows(field: RadianceField, origins_m: Tensor, directions: Tensor, distances
     return field.rows_of_axes(*axes)
 
 
-def _composite(content: Tensor, rows: Tensor, weights: Tensor, empty_row: int) -> Tensor:
-    """Sums weights times content over each ray, reading only samples that matter."""
-    counted = (rows != empty_row) & (weights.detach() > _NEGLIGIBLE)
+def _composite(content: Tensor, rows: Tensor, weights: Tensor, empty_row: int, negligible: float) -> Tensor:
+    """Sums weights times content over each ray, reading only samples that matter; empty space holds zeros."""
+    counted = (rows != empty_row) & (weights.detach() > negligible)
     offsets = torch.nn.functional.pad(counted.sum(dim=1).cumsum(0), (1, 0))
     return torch.nn.functional.embedding_bag(
         rows[counted],

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int32, Int64
 from torch import Tensor
 
 from distillnerf_core.geometry.contraction import ContractedSpace
+from distillnerf_core.geometry.transforms import transform_points
 from distillnerf_core.model.compositing import density_from_logit
 from distillnerf_core.voxels.pooling import quantise
 from distillnerf_core.voxels.structure import TwoLevelStructure
@@ -38,13 +39,14 @@ class SceneField:
     and one for empty space. A look-up is therefore one row number for each point.
 
     Attributes:
-        space: Contraction from the ego frame.
+        space: Contraction of the field's frame.
         structure: Index of the occupied voxels.
         logits: Density logit of each row; the last is empty space.
         appearance: Feature of each row from which colour is decoded.
         language: Feature of each row in the space of text embeddings.
         row_table: Row of every slot of every coarse voxel, and of the cells outside them.
         block_start: Where the slots of each cell of the coarse grid (with its border) begin in `row_table`.
+        field_from_ego: Rigid transform into the frame in which space is contracted, where that is not the ego frame.
     """
 
     space: ContractedSpace
@@ -54,6 +56,7 @@ class SceneField:
     language: Float[Tensor, "rows language_channels"]
     row_table: Int64[Tensor, " slots"]
     block_start: Int32[Tensor, " cells"]
+    field_from_ego: Float[Tensor, "4 4"] | None = None
 
     @property
     def empty_row(self) -> int:
@@ -62,12 +65,14 @@ class SceneField:
 
     def rows(self, points_m: Float[Tensor, "points 3"]) -> Int64[Tensor, " points"]:
         """Finds the row that describes each point of the ego frame, metres."""
+        if self.field_from_ego is not None:
+            points_m = transform_points(self.field_from_ego, points_m)
         return self.rows_of_axes(*points_m.unbind(-1))
 
     def rows_of_axes(
         self, x_m: Float[Tensor, "*batch"], y_m: Float[Tensor, "*batch"], z_m: Float[Tensor, "*batch"]
     ) -> Int64[Tensor, "*batch"]:
-        """The same for points whose coordinates are separate tensors; the renderer's inner loop."""
+        """The same for coordinates in the field's frame, in separate tensors; the renderer's inner loop."""
         structure = self.structure
         jump, width = structure.jump, structure.coarse_grid.shape[0]
         block, slot = None, None
@@ -97,6 +102,7 @@ class SceneField:
             language=self.language.to(device),
             row_table=self.row_table.to(device),
             block_start=self.block_start.to(device),
+            field_from_ego=None if self.field_from_ego is None else self.field_from_ego.to(device),
         )
 
 

@@ -7,16 +7,15 @@ from torch import Tensor, nn
 from distillnerf_core.configuration import Config
 from distillnerf_core.geometry.contraction import ContractedSpace
 from distillnerf_core.model.compositing import soft_clamp
+from distillnerf_core.model.field_table import LevelContent, assemble_field
 from distillnerf_core.model.lifting import LiftedVoxels
-from distillnerf_core.model.scene_field import SceneField, build_block_starts, build_row_table
+from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.voxels.level_tables import build_tables
 from distillnerf_core.voxels.morton import morton_decode
 from distillnerf_core.voxels.network import SparseVoxelNetwork
 from distillnerf_core.voxels.network_config import SparseVoxelNetworkConfig
-from distillnerf_core.voxels.segments import gather_sorted
 from distillnerf_core.voxels.structure import TwoLevelStructure
 
-EMPTY_LOGIT = -30.0
 POSITION_CHANNELS = 4
 
 
@@ -104,31 +103,13 @@ class VoxelNetwork(nn.Module):
         return torch.cat((features, height, distance, contracted[:, :2]), dim=1)
 
     def _field(self, structure: TwoLevelStructure, fine: Tensor, coarse: Tensor, use_fine: bool) -> SceneField:
-        heights = self.config.coarse_heights
-        fine_features = soft_clamp(fine[:, :-1], self.config.feature_limit)
-        coarse_features = soft_clamp(coarse[:, :-heights], self.config.feature_limit)
-        logits = torch.cat((fine[:, -1], coarse[:, -heights:].flatten(), fine.new_tensor([EMPTY_LOGIT])))
-        appearance = torch.cat(
-            (
-                torch.cat((fine_features, gather_sorted(coarse_features, structure.parent_of_fine)), dim=1),
-                torch.nn.functional.pad(coarse_features, (fine_features.shape[1], 0)),
-            )
+        heights, limit = self.config.coarse_heights, self.config.feature_limit
+        return assemble_field(
+            self.space,
+            structure,
+            LevelContent(soft_clamp(fine[:, :-1], limit), fine[:, -1:]),
+            LevelContent(soft_clamp(coarse[:, :-heights], limit), coarse[:, -heights:]),
+            self.language_head,
+            self.config.logit_limit,
+            use_fine=use_fine,
         )
-        language: Tensor = self.language_head(appearance)
-        appearance, language = (_repeat_coarse(table, len(fine), heights) for table in (appearance, language))
-        empty = (0, 0, 0, 1)
-        return SceneField(
-            space=self.space,
-            structure=structure,
-            logits=soft_clamp(logits, self.config.logit_limit),
-            appearance=torch.nn.functional.pad(appearance, empty),
-            language=torch.nn.functional.pad(language, empty),
-            row_table=build_row_table(structure, use_fine, heights),
-            block_start=build_block_starts(structure),
-        )
-
-
-def _repeat_coarse(table: Tensor, fine_count: int, heights: int) -> Tensor:
-    """Gives every layer of a coarse voxel its feature."""
-    coarse = table[fine_count:, None].expand(-1, heights, -1)
-    return torch.cat((table[:fine_count], coarse.flatten(0, 1)))
