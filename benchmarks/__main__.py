@@ -11,6 +11,7 @@ from benchmarks import frame
 
 
 def main() -> None:
+    """Measures a frame, prints its stages in milliseconds, and writes them as JSON where asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--frames", type=int, default=10, help="frames measured after two that warm up")

@@ -95,6 +95,7 @@ def _message_writer() -> Callable[[PerceptionResult], None] | None:
         return None
 
     def convert(result: PerceptionResult) -> None:
+        """Makes all messages of one frame."""
         stamped, occupancy = header(result.stamp_ns, "base_link"), result.occupancy
         assert occupancy is not None
         assert result.depth is not None

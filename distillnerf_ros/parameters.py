@@ -54,6 +54,7 @@ def declare_parameters(node: Node, cls: type[Config]) -> None:
         node.declare_parameter(spec.name, spec.default, spec.descriptor)
 
     def check(changes: list[Parameter]) -> SetParametersResult:
+        """Accepts changes under which the whole configuration stays valid."""
         try:
             read_parameters(node, cls, {change.name: change.value for change in changes})
         except ConfigurationError as err:

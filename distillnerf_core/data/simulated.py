@@ -45,6 +45,9 @@ class SimulatedDataset:
     def __init__(self, folder: Path) -> None:
         """Opens a data set, which may still be growing.
 
+        Args:
+            folder: Folder written by :func:`write_dataset`.
+
         Raises:
             DataError: If the folder is no data set of this version or holds no frames yet.
         """

@@ -89,6 +89,7 @@ def ssim(
     unbiased = window**2 / (window**2 - 1)
 
     def mean(image: Tensor) -> Tensor:
+        """Averages over every whole window."""
         return avg_pool2d(image, window, stride=1)
 
     mean_x, mean_y = mean(x), mean(y)
@@ -115,6 +116,7 @@ class OccupancyCounts:
     truth: Int[Tensor, " classes_and_occupied"]
 
     def __add__(self, other: "OccupancyCounts") -> "OccupancyCounts":
+        """Returns the counts of both together."""
         return OccupancyCounts(
             self.intersection + other.intersection,
             self.predicted + other.predicted,

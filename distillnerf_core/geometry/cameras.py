@@ -48,6 +48,7 @@ class CameraRig:
             )
 
     def __len__(self) -> int:
+        """Returns the number of cameras."""
         return len(self.names)
 
     def resized(self, height: int, width: int) -> "CameraRig":

@@ -6,7 +6,13 @@ from torch import Tensor, nn
 
 
 class ConvNormAct(nn.Sequential):
-    """3x3 convolution, group normalisation and SiLU."""
+    """3x3 convolution, group normalisation and SiLU.
+
+    Args:
+        channels_in: Channels of the input.
+        channels_out: Channels of the output, a multiple of 8 (the groups).
+        stride: Step in pixels.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, stride: int = 1) -> None:
         super().__init__(
@@ -17,7 +23,11 @@ class ConvNormAct(nn.Sequential):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside an identity."""
+    """Two convolutions beside an identity.
+
+    Args:
+        channels: Channels of input and output, a multiple of 8.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -22,7 +22,15 @@ class CoarseDepthConfig(Config):
 
 
 class CoarseDepthEstimator(nn.Module):
-    """Predicts a density on every depth interval of every pixel (DistillNeRF, section 3.1)."""
+    """Predicts a density on every depth interval of every pixel (DistillNeRF, section 3.1).
+
+    Args:
+        channels: Channels of the image features.
+        config: Depth intervals and bounds.
+
+    Attributes:
+        edges_m: Bounds of the intervals along the unit ray, metres, [bins + 1].
+    """
 
     edges_m: Tensor
 

@@ -21,7 +21,12 @@ class DecoderConfig(Config):
 
 
 class ColorDecoder(nn.Module):
-    """Convolutions over rendered features, pixel-shuffled to twice the size (DistillNeRF, section 3.3)."""
+    """Convolutions over rendered features, pixel-shuffled to twice the size (DistillNeRF, section 3.3).
+
+    Args:
+        channels: Channels of the rendered features.
+        config: Width and depth.
+    """
 
     def __init__(self, channels: int, config: DecoderConfig) -> None:
         super().__init__()

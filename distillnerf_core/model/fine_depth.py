@@ -59,7 +59,12 @@ def depth_candidates(
 
 
 class FineDepthEstimator(nn.Module):
-    """Scores candidate depths by an embedding of each, gated by the pixel's feature (DistillNeRF, section 3.1)."""
+    """Scores candidate depths by an embedding of each, gated by the pixel's feature (DistillNeRF, section 3.1).
+
+    Args:
+        channels: Channels of the image features.
+        config: Candidates and widths.
+    """
 
     def __init__(self, channels: int, config: FineDepthConfig) -> None:
         super().__init__()

@@ -28,6 +28,9 @@ class ImageEncoderConfig(Config):
 class ImageEncoder(nn.Module):
     """U-shaped convolution network from images to features at half resolution.
 
+    Args:
+        config: Widths of the pyramid.
+
     Attributes:
         autocast_dtype: Precision of its inner computation where that is not the weights' own.
     """

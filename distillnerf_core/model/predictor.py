@@ -100,7 +100,15 @@ class EncodedScene:
 
 
 class ScenePredictor(nn.Module):
-    """DistillNeRF: image encoder, two-stage depth, lifting, sparse voxels, scene field, renderer, decoder."""
+    """DistillNeRF: image encoder, two-stage depth, lifting, sparse voxels, scene field, renderer, decoder.
+
+    Args:
+        config: Architecture; weights are drawn at random.
+
+    Attributes:
+        config: The architecture.
+        stages: Which stages :meth:`encode` runs.
+    """
 
     def __init__(self, config: PredictorConfig) -> None:
         super().__init__()

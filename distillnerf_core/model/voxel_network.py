@@ -45,7 +45,15 @@ class VoxelNetworkConfig(Config):
 
 
 class VoxelNetwork(nn.Module):
-    """Sparse convolutions over both levels, then one table of rows (DistillNeRF, section 3.2)."""
+    """Sparse convolutions over both levels, then one table of rows (DistillNeRF, section 3.2).
+
+    Args:
+        feature_channels: Channels of the lifted features; half of them are the coarse level's, half the fine one's.
+        language_channels: Channels of a language feature.
+        levels: Octree levels, coarse and fine.
+        space: Contraction of the ego frame.
+        config: Widths, depths and bounds.
+    """
 
     def __init__(
         self,

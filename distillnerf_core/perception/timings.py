@@ -29,7 +29,11 @@ class StageTimings:
 
 
 class Stopwatch:
-    """Measures stages one after the other; on a GPU it waits for the work to finish."""
+    """Measures stages one after the other; on a GPU it waits for the work to finish.
+
+    Args:
+        device: Where the measured work is done.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

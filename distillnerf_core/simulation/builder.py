@@ -86,7 +86,14 @@ class StreetBuilder:
 
 
 class ObjectBuilder:
-    """Adds parts to one object, in the object's frame: x forward, y left, z up, origin on the ground below it."""
+    """Adds parts to one object, in the object's frame: x forward, y left, z up, origin on the ground below it.
+
+    Args:
+        rows: Table of all parts of the scene, to which one row is appended for each part.
+        label: Occ3D class of the object.
+        instance: Number of the object.
+        pose: Place and heading of the object in the world, metres and radians.
+    """
 
     def __init__(self, rows: list[tuple[float, ...]], label: int, instance: int, pose: Pose) -> None:
         self._rows = rows

@@ -60,6 +60,7 @@ def pulse(
     width = footprint.clamp(min=1e-4)
 
     def integral(at: Tensor) -> Tensor:
+        """Returns the integral of the sharp wave from 0 to each position."""
         whole = at.floor()
         return whole * duty + torch.minimum(at - whole, torch.as_tensor(duty, device=at.device))
 

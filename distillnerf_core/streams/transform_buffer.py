@@ -121,6 +121,7 @@ class TransformBuffer:
         limit_ns = round(limit * NANOSECONDS)
 
         def pose_at(stamp_ns: int) -> Callable[[TransformEdge], FloatArray]:
+            """Returns what reads an edge at a time."""
             return lambda edge: edge.at(stamp_ns, limit_ns, self._max_gap_ns)
 
         fixed_from_target = self._between(fixed_frame, target_frame, pose_at(target_stamp_ns))

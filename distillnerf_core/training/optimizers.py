@@ -21,6 +21,12 @@ class Muon(torch.optim.Optimizer):
     All directions of a kernel then move alike, which in short runs learns faster than AdamW. `torch.optim.Muon` takes
     plain matrices only; here kernels are laid out as matrices of [outputs, inputs * taps], or [taps * inputs,
     outputs] where the taps come first, as in sparse convolutions.
+
+    Args:
+        params: Kernels.
+        lr: Step size; an update has singular values of about this size.
+        momentum: Share of the running average that is kept at each step.
+        weight_decay: Decoupled weight decay, as a share of `lr`.
     """
 
     def __init__(

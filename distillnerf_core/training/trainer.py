@@ -58,6 +58,15 @@ class Trainer:
 
     Every random choice of a step follows from the seed and the step's number, so a resumed run repeats nothing and
     skips nothing.
+
+    Args:
+        config: The run.
+        frames: What it learns from.
+        codec: Language features of classes, the teacher of the language head.
+        initial: Predictor to start from; None: random weights.
+
+    Raises:
+        DataError: If there are no frames.
     """
 
     def __init__(

@@ -15,6 +15,10 @@ class SparseConv3d(nn.Module):
     Missing neighbours count as zero and outputs exist at voxels only. Whether it keeps the level or goes to a
     coarser one is a matter of the table that it is called with.
 
+    Args:
+        input_channels: Channels of the input voxels.
+        output_channels: Channels of the output voxels.
+
     Attributes:
         weight: [27, input channels, output channels], offsets ordered as in `kernel_offsets`.
         bias: [output channels].

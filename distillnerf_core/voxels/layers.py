@@ -13,7 +13,13 @@ _NEGATIVE_SLOPE = 0.2
 
 
 class SparseLayer(nn.Module):
-    """Convolution, leaky rectifier, and layer normalisation where wanted."""
+    """Convolution, leaky rectifier, and layer normalisation where wanted.
+
+    Args:
+        input_channels: Channels of the input voxels.
+        output_channels: Channels of the output voxels.
+        normalise: Whether to normalise over the channels of each voxel.
+    """
 
     def __init__(self, input_channels: int, output_channels: int, normalise: bool) -> None:
         super().__init__()
@@ -38,7 +44,13 @@ class SparseLayer(nn.Module):
 
 
 class FineRefinement(nn.Module):
-    """Correction of the pooled fine features from both levels; zero until it is trained."""
+    """Correction of the pooled fine features from both levels; zero until it is trained.
+
+    Args:
+        fine_channels: Channels of the processed fine voxels.
+        coarse_channels: Channels of the processed coarse voxels.
+        output_channels: Channels of the pooled fine features.
+    """
 
     def __init__(self, fine_channels: int, coarse_channels: int, output_channels: int) -> None:
         super().__init__()

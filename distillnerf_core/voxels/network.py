@@ -11,7 +11,11 @@ from distillnerf_core.voxels.network_config import SparseVoxelNetworkConfig
 
 
 class SparseVoxelNetwork(nn.Module):
-    """Lets two levels exchange what they know: fine layers, down to the coarse level, coarse layers."""
+    """Lets two levels exchange what they know: fine layers, down to the coarse level, coarse layers.
+
+    Args:
+        config: Widths and depths.
+    """
 
     def __init__(self, config: SparseVoxelNetworkConfig) -> None:
         super().__init__()

@@ -121,9 +121,11 @@ class _Rows:
         self._buffer = like.new_empty(rows, like.shape[1] if channels is None else channels)
 
     def first(self, count: int) -> Tensor:
+        """Returns the first rows, [count channels], with whatever they hold."""
         return self._buffer[:count]
 
     def gather(self, table: Tensor, rows: Tensor) -> Tensor:
+        """Copies the numbered rows of a table into the first rows and returns these, [rows channels]."""
         gathered = self.first(len(rows))
         torch.index_select(table, 0, rows, out=gathered)
         return gathered
