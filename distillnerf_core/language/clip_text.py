@@ -1,0 +1,119 @@
+"""The text tower of CLIP ViT-L/14@336 from a local Hugging Face folder."""
+
+import functools
+import logging
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from distillnerf_core.errors import LanguageError
+
+_LOGGER = logging.getLogger(__name__)
+REPOSITORY = "openai/clip-vit-large-patch14-336"
+"""Where the folder comes from."""
+_FILES = (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("tokenizer.json", "vocab.json"))
+
+
+class ClipTextEncoder:
+    """CLIP's text tower, fp32 on the CPU; a text encoder (see `encoders.TextEncoder`) with raw embeddings beside.
+
+    The network is loaded at the first new text; every text is embedded once, by itself, and remembered.
+    """
+
+    def __init__(self, folder: Path, cache_size: int = 4096) -> None:
+        """Makes an encoder without loading it.
+
+        Args:
+            folder: Folder with config.json, the weights (model.safetensors or pytorch_model.bin) and the
+                tokenizer (tokenizer.json, or vocab.json with merges.txt).
+            cache_size: Number of texts remembered; the one unused for longest is forgotten first.
+        """
+        self._folder = folder
+        self._loaded: tuple[Any, Any] | None = None
+        self._embed_one = functools.lru_cache(maxsize=cache_size)(self._embed)
+
+    @property
+    def name(self) -> str:
+        """Identifier of the embedding space."""
+        return REPOSITORY
+
+    def encode(self, texts: Sequence[str]) -> Float[Tensor, "texts dimensions"]:
+        """Embeds texts as unit vectors; see :meth:`embed`."""
+        return normalize(self.embed(texts), dim=-1)
+
+    def embed(self, texts: Sequence[str]) -> Float[Tensor, "texts dimensions"]:
+        """Embeds texts at the length that the network gives them, which the published reduction needs.
+
+        Args:
+            texts: Texts of at most 75 tokens each (longer ones are cut).
+
+        Returns:
+            Vectors of 768 components, float32, on the CPU.
+
+        Raises:
+            LanguageError: If there is no text, a text is empty, or the model's files are missing or
+                damaged.
+        """
+        if not texts:
+            raise LanguageError("no text to encode: give at least one")
+        for index, text in enumerate(texts):
+            if not text.strip():
+                raise LanguageError(f"text {index} is empty: write what to look for, for example 'car'")
+        return torch.stack([self._embed_one(text) for text in texts])
+
+    def _embed(self, text: str) -> Float[Tensor, " dimensions"]:
+        tokenizer, model = self._load()
+        tokens = tokenizer(
+            [text], truncation=True, max_length=model.config.max_position_embeddings, return_tensors="pt"
+        )
+        with torch.inference_mode():
+            embedding: Tensor = model(**tokens).text_embeds[0]
+        return embedding.clone()
+
+    def _load(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            self._loaded = _load_clip(self._folder)
+            _LOGGER.info("text encoder %s loaded from %s", self.name, self._folder)
+        return self._loaded
+
+
+def _load_clip(folder: Path) -> tuple[Any, Any]:
+    _check_folder(folder)
+    try:
+        from transformers import AutoTokenizer, CLIPTextModelWithProjection
+    except ImportError as err:
+        raise LanguageError(
+            f"CLIP's text encoder needs {err.name}, which is not installed: pip install transformers"
+        ) from err
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model, report = CLIPTextModelWithProjection.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, pickle.UnpicklingError, safetensors.SafetensorError) as err:
+        raise LanguageError(f"cannot load CLIP's text encoder from {folder}: {err}; {_remedy(folder)}") from err
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise LanguageError(
+            f"the weights in {folder} lack {len(missing)} tensors of CLIP's text encoder, first {missing[0]!r}; "
+            f"{_remedy(folder)}"
+        )
+    return tokenizer, model.float().eval()
+
+
+def _check_folder(folder: Path) -> None:
+    absent = [" or ".join(names) for names in _FILES if not any((folder / name).is_file() for name in names)]
+    if absent:
+        what = f"lacks {', '.join(absent)}" if folder.is_dir() else "does not exist"
+        raise LanguageError(f"CLIP's text encoder: folder {folder} {what}; {_remedy(folder)}")
+
+
+def _remedy(folder: Path) -> str:
+    return f"where there is internet, download it with: hf download {REPOSITORY} --local-dir {folder}"
