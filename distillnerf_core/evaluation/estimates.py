@@ -15,6 +15,7 @@ from distillnerf_core.geometry.rays import camera_rays, ray_distance_to_z_depth
 from distillnerf_core.language.classes import CLASS_NAMES, FREE
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.perception.query import TextQuery
+from distillnerf_core.perception.results import PerceptionResult, SemanticOccupancy
 
 
 @dataclass(frozen=True)
@@ -49,20 +50,40 @@ class PipelineMethod:
     pipeline: PerceptionPipeline
 
     def estimate(self, frame: MultiViewFrame, texts: Sequence[str]) -> SceneEstimate:
-        """Perceives one glance; depth is interpolated to the input's pixels in inverse depth."""
+        """Perceives one glance; see :func:`images_at_size` for how images reach the input's size."""
         result = self.pipeline.perceive(frame)
-        assert result.depth is not None
-        assert result.rgb is not None
         assert result.occupancy is not None
-        size = frame.images.shape[-2:]
-        inverse = 1.0 / result.depth.z_depth_m.clamp_min(0.1)
-        full = F.interpolate(inverse[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
-        answer = self.pipeline.query(result, TextQuery(tuple(texts), threshold=0.0))
-        scores = torch.zeros(len(texts), *result.occupancy.grid.size)
-        x, y, z = result.occupancy.occupied.index.cpu().unbind(dim=1)
-        scores[:, x, y, z] = answer.scores.float().cpu()
-        rgb = F.interpolate(result.rgb, size=size, mode="bilinear", align_corners=False)
-        return SceneEstimate((1.0 / full).cpu(), rgb.cpu(), result.occupancy.labels.cpu(), scores)
+        z_depth_m, rgb = images_at_size(result, frame.rig.height, frame.rig.width)
+        scores = self._scores(result.occupancy, texts)
+        return SceneEstimate(z_depth_m, rgb, result.occupancy.labels.cpu(), scores)
+
+    def _scores(self, occupancy: SemanticOccupancy, texts: Sequence[str]) -> Float[Tensor, "texts x y z"]:
+        encoded = self.pipeline.encode_query(TextQuery(tuple(texts)))
+        scores = torch.zeros(len(texts), *occupancy.grid.size)
+        x, y, z = occupancy.occupied.index.cpu().unbind(dim=1)
+        scores[:, x, y, z] = encoded.score(occupancy.occupied.features).float().cpu()
+        return scores
+
+
+def images_at_size(
+    result: PerceptionResult, height: int, width: int
+) -> tuple[Float[Tensor, "cameras height width"], Float[Tensor, "cameras 3 height width"]]:
+    """Interpolates depth and colour to an image size: depth in inverse depth, both bilinearly.
+
+    Args:
+        result: A result with depth and colour.
+        height: Height in pixels.
+        width: Width in pixels.
+
+    Returns:
+        Z-depth in metres, +inf beyond the range, and colour, both on the CPU.
+    """
+    assert result.depth is not None
+    assert result.rgb is not None
+    inverse = 1.0 / result.depth.z_depth_m.clamp_min(0.1)
+    full = F.interpolate(inverse[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]
+    rgb = F.interpolate(result.rgb, size=(height, width), mode="bilinear", align_corners=False)
+    return (1.0 / full).cpu(), rgb.cpu()
 
 
 @dataclass(frozen=True)
