@@ -1,17 +1,19 @@
 """How well a predictor represents a recorded frame: colour, LiDAR depth, and objects found by word."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 
 from distillnerf_core.data.frame_folder import RecordedFrame
-from distillnerf_core.evaluation.estimates import PipelineMethod
+from distillnerf_core.data.recordings import LabelledBox
+from distillnerf_core.evaluation.estimates import images_at_size
 from distillnerf_core.evaluation.metrics import depth_errors, psnr
 from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.geometry.rays import ray_distance_to_z_depth
 from distillnerf_core.language.classes import CLASS_NAMES
 from distillnerf_core.perception.pipeline import PerceptionPipeline
-from distillnerf_core.perception.query import TextQuery
+from distillnerf_core.perception.query import QueryResult, TextQuery
 
 LIDAR_RANGE_M = 80.0
 
@@ -32,23 +34,30 @@ def recorded_figures(
         no scaling); and for the query, the share of found voxels inside labelled boxes of that class beside the
         share of all occupied voxels there.
     """
-    estimate = PipelineMethod(pipeline).estimate(truth.frame, [word])
+    result = pipeline.perceive(truth.frame)
+    z_depth_m, rgb = images_at_size(result, truth.frame.rig.height, truth.frame.rig.width)
     lidar_z = ray_distance_to_z_depth(truth.ray_distance_m, truth.frame.rig)
-    depth = depth_errors(estimate.z_depth_m, lidar_z, max_m=LIDAR_RANGE_M)
-    answer = pipeline.query(pipeline.perceive(truth.frame), TextQuery((word,)))
+    depth = depth_errors(z_depth_m, lidar_z, max_m=LIDAR_RANGE_M)
+    return {
+        "psnr_db": psnr(rgb.clamp(0, 1), truth.frame.images),
+        "lidar_abs_rel": depth.abs_rel,
+        "lidar_delta1": depth.delta1,
+        "lidar_pixels": float(depth.count),
+        **_query_figures(pipeline.query(result, TextQuery((word,))), recorded.boxes, word),
+    }
+
+
+def _query_figures(answer: QueryResult, boxes: Sequence[LabelledBox], word: str) -> dict[str, float]:
+    """Compares the voxels that a text finds with the boxes of the class of that name."""
     wanted = CLASS_NAMES.index(word)
     inside = torch.zeros(len(answer.centers_m), dtype=torch.bool)
-    for box in recorded.boxes:
+    for box in boxes:
         if box.occ3d_class == wanted:
             inside |= box.contains(answer.centers_m.cpu())
     found = answer.scores[0].cpu() >= answer.threshold
     base_rate = float(inside.float().mean()) if len(inside) else math.nan
     precision = float(inside[found].float().mean()) if bool(found.any()) else 0.0
     return {
-        "psnr_db": psnr(estimate.rgb.clamp(0, 1), truth.frame.images),
-        "lidar_abs_rel": depth.abs_rel,
-        "lidar_delta1": depth.delta1,
-        "lidar_pixels": float(depth.count),
         "query_found": float(found.sum()),
         "query_precision": precision,
         "query_base_rate": base_rate,
