@@ -34,18 +34,21 @@ def color_labels(labels: NDArray[np.uint8]) -> Image:
     return table[labels]
 
 
-def color_depth(z_depth_m: NDArray[np.float32], max_m: float) -> Image:
+def color_depth(depth_m: NDArray[np.float32], max_m: float) -> Image:
     """Paints depth, warm near and cold far, on a logarithmic scale; +inf is the sky's colour and NaN is dark.
 
     Args:
-        z_depth_m: Depth image, [height width].
+        depth_m: Z-depth or distance along the rays, metres, [height width].
         max_m: Depth of the coldest colour, metres.
+
+    Returns:
+        RGB image, [height width 3].
     """
-    depth = np.nan_to_num(np.clip(z_depth_m, _NEAR_M, max_m), nan=_NEAR_M)
+    depth = np.nan_to_num(np.clip(depth_m, _NEAR_M, max_m), nan=_NEAR_M)
     nearness = 1.0 - np.log(depth / _NEAR_M) / np.log(max_m / _NEAR_M)
     image = _apply(nearness, cv2.COLORMAP_TURBO)
-    image[np.isposinf(z_depth_m)] = SKY_COLOR
-    image[np.isnan(z_depth_m)] = INVALID_COLOR
+    image[np.isposinf(depth_m)] = SKY_COLOR
+    image[np.isnan(depth_m)] = INVALID_COLOR
     return image
 
 
