@@ -87,25 +87,37 @@ class ClipTextEncoder:
 def _load_clip(folder: Path) -> tuple[Any, Any]:
     _check_folder(folder)
     try:
-        from transformers import AutoTokenizer, CLIPTextModelWithProjection
+        from transformers import AutoTokenizer, CLIPTextConfig, CLIPTextModelWithProjection
     except ImportError as err:
         raise LanguageError(
             f"CLIP's text encoder needs {err.name}, which is not installed: pip install transformers"
         ) from err
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model, report = CLIPTextModelWithProjection.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True
-        )
+        config = CLIPTextConfig.from_pretrained(folder, local_files_only=True)
+        model = CLIPTextModelWithProjection(config).float()
+        missing, _ = model.load_state_dict(_read_weights(folder), strict=False)
     except (OSError, ValueError, RuntimeError, pickle.UnpicklingError, safetensors.SafetensorError) as err:
         raise LanguageError(f"cannot load CLIP's text encoder from {folder}: {err}; {_remedy(folder)}") from err
-    missing = sorted(report["missing_keys"])
-    if missing:
+    absent = [name for name in missing if not name.endswith("position_ids")]
+    if absent:
         raise LanguageError(
-            f"the weights in {folder} lack {len(missing)} tensors of CLIP's text encoder, first {missing[0]!r}; "
+            f"the weights in {folder} lack {len(absent)} tensors of CLIP's text encoder, first {absent[0]!r}; "
             f"{_remedy(folder)}"
         )
-    return tokenizer, model.float().eval()
+    return tokenizer, model.eval()
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    """Reads the text tower from weights that usually hold the image tower as well."""
+    file = folder / "model.safetensors"
+    if file.is_file():
+        with safetensors.safe_open(str(file), framework="pt") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys() if name.startswith("text_")}  # noqa: SIM118
+    loaded = torch.load(folder / "pytorch_model.bin", map_location="cpu", weights_only=True)
+    if not isinstance(loaded, dict):
+        raise ValueError("pytorch_model.bin is no mapping of names to tensors")
+    return {name: value for name, value in loaded.items() if name.startswith("text_")}
 
 
 def _check_folder(folder: Path) -> None:

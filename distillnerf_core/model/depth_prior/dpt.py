@@ -98,7 +98,7 @@ class DensePrediction(nn.Module):
     ) -> Float[Tensor, "images channels height width"]:
         """Fuses the four maps of `VisionTransformer`, shallowest first; also known as path_1."""
         levels = [level(x) for level, x in zip(self.levels, patches, strict=True)]
-        fused = None
+        fused: Tensor | None = None
         for fusion in reversed(self.fusions):
             level = levels.pop()
             rows, columns = levels[-1].shape[-2:] if levels else (2 * level.shape[-2], 2 * level.shape[-1])

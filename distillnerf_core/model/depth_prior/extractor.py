@@ -81,7 +81,8 @@ class DepthPrior(nn.Module):
 
     def _prepare(self, image: Float[Tensor, "1 3 height width"]) -> Float[Tensor, "1 3 h w"]:
         mean, std = image.new_tensor(_MEAN), image.new_tensor(_STD)
-        enlarged = _resize(image, *working_size(*image.shape[-2:], self.config.short_side_px))
+        height, width = image.shape[-2:]
+        enlarged = _resize(image, *working_size(height, width, self.config.short_side_px))
         return (enlarged - mean[:, None, None]) / std[:, None, None]
 
 

@@ -113,7 +113,7 @@ class VisionTransformer(nn.Module):
         grid = self.config.position_grid
         if rows == columns == grid:
             return self.position_embedding
-        table = self.position_embedding[:, 1:].float().unflatten(1, (grid, grid)).permute(0, 3, 1, 2)
+        table = self.position_embedding[:, 1:].float().reshape(1, grid, grid, -1).permute(0, 3, 1, 2)
         scale = ((rows + _POSITION_OFFSET) / grid, (columns + _POSITION_OFFSET) / grid)
         stretched = F.interpolate(table, scale_factor=scale, mode="bicubic", align_corners=False)
         patches = stretched.flatten(2).transpose(1, 2).to(self.position_embedding.dtype)

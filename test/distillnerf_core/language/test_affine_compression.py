@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,8 @@ def _arrays() -> dict[str, np.ndarray]:
 
 def _write(path: Path, **changes: np.ndarray | None) -> Path:
     values = {**_arrays(), **changes}
-    np.savez(path, **{key: value for key, value in values.items() if value is not None})
+    kept: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
+    np.savez(path, **kept)
     return path
 
 

@@ -88,12 +88,6 @@ def test_the_extracted_features_equal_the_official_ones(prior: DepthPrior, golde
     for hook in hooks:
         hook.remove()
     stages["feat"] = features[:, :, ::3, ::4]
-    for name, found in stages.items():
-        torch.testing.assert_close(
-            found,
-            torch.from_numpy(golden[name]),
-            rtol=1e-5,
-            atol=1e-5,
-            msg=lambda text, name=name: f"{name}: {text}",
-        )
+    expected = {name: torch.from_numpy(golden[name]) for name in stages}
+    torch.testing.assert_close(stages, expected, rtol=1e-5, atol=1e-5)
     assert float(features.abs().mean()) == pytest.approx(float(golden["feat_abs_mean"]), rel=1e-5)
