@@ -1,7 +1,6 @@
 """Writes a folder of real frames as a bag in the layout of WATonomous nuscenes_to_ros2bag."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from distillnerf_core.data.neutral_layout import FloatArray, FolderLayout, FrameEntry, read_layout, read_points
 from distillnerf_core.errors import DataError
 from distillnerf_core.streams.bag_writer import BagWriter
 from distillnerf_core.streams.message_fields import NANOSECONDS
 from distillnerf_core.streams.stamped_transform import StampedTransform
 
-FloatArray = NDArray[np.float64]
 _SINGLE_FRAME_REPEATS = 8
 _LIDAR = "LIDAR_TOP"
 _POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("intensity", "<f4")])
@@ -63,8 +62,8 @@ def export_frames(
         DataError: If the folder lacks something; names it.
         BagError: If the bag cannot be written.
     """
-    calibration = _read_calibration(folder)
-    frames = [list(_readings(folder, frame)) for frame in calibration["frames"]]
+    layout = read_layout(folder)
+    frames = [list(_readings(layout, frame)) for frame in layout.frames]
     times = [reading.stamp_ns for readings in frames for reading in readings]
     if repeat is None:
         repeat = _SINGLE_FRAME_REPEATS if len(frames) == 1 else 1
@@ -75,55 +74,40 @@ def export_frames(
         for round_number in tqdm(range(repeat), desc="writing", unit="pass", disable=None):
             for readings in frames:
                 for reading in sorted(readings, key=lambda item: item.stamp_ns):
-                    _write(bag, reading, reading.stamp_ns + round_number * period_ns, calibration)
+                    _write(bag, reading, reading.stamp_ns + round_number * period_ns, layout)
                     clouds += reading.sensor == _LIDAR
                     images += reading.sensor != _LIDAR
     return ExportSummary(repeat * len(frames), images, clouds)
 
 
-def _read_calibration(folder: Path) -> Any:
-    path = folder / "calib.json"
-    try:
-        calibration = json.loads(path.read_text(encoding="utf-8"))
-        for name, camera in calibration["cameras"].items():
-            if np.shape(camera.get("K")) != (3, 3):
-                raise DataError(f"{path}: camera {name} has no 3x3 K; only pinhole cameras can be written")
-        if not calibration["frames"]:
-            raise DataError(f"{path}: no frames")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
-        raise DataError(f"{path}: expected cameras and frames in the neutral layout, got {err!r}") from err
-    return calibration
-
-
-def _readings(folder: Path, frame: Mapping[str, Any]) -> Iterator[_Reading]:
-    sensors = dict(frame["cameras"])
-    lidar = frame.get("lidar")
-    if lidar and lidar.get("file"):
-        sensors[_LIDAR] = lidar
+def _readings(layout: FolderLayout, frame: FrameEntry) -> Iterator[_Reading]:
+    sensors = dict(frame.cameras)
+    if frame.lidar is not None:
+        sensors[_LIDAR] = frame.lidar
     for name, entry in sensors.items():
-        path, time_us, pose = folder / entry["file"], entry.get("timestamp_us"), entry.get("ego_to_global")
-        if time_us is None:
-            raise DataError(f"{folder}/calib.json: {entry['file']} has no timestamp_us; a bag needs times")
-        if not path.is_file():
-            raise DataError(f"{path} is missing; calib.json names it")
-        yield _Reading(name, round(time_us) * 1000, path, np.eye(4) if pose is None else np.array(pose))
+        if entry.stamp_ns is None:
+            raise DataError(f"{layout.folder}/calib.json: {entry.path} has no timestamp_us; a bag needs times")
+        if name in layout.cameras and layout.cameras[name].size is None:
+            raise DataError(f"{layout.folder}/calib.json: camera {name} has no width and height; a bag needs them")
+        if not entry.path.is_file():
+            raise DataError(f"{entry.path} is missing; calib.json names it")
+        pose = np.eye(4) if entry.ego_to_global is None else entry.ego_to_global
+        yield _Reading(name, entry.stamp_ns, entry.path, pose)
 
 
-def _write(bag: BagWriter, reading: _Reading, stamp_ns: int, calibration: Mapping[str, Any]) -> None:
-    extrinsics = {name: camera["cam_to_ego"] for name, camera in calibration["cameras"].items()}
-    if calibration.get("lidar"):
-        extrinsics[_LIDAR] = calibration["lidar"]["lidar_to_ego"]
+def _write(bag: BagWriter, reading: _Reading, stamp_ns: int, layout: FolderLayout) -> None:
+    extrinsics = {name: camera.camera_to_ego for name, camera in layout.cameras.items()}
+    if layout.lidar_to_ego is not None:
+        extrinsics[_LIDAR] = layout.lidar_to_ego
     transforms = [StampedTransform("map", "base_link", stamp_ns, reading.map_from_base)]
-    transforms += [
-        StampedTransform("base_link", name, stamp_ns, np.array(matrix)) for name, matrix in extrinsics.items()
-    ]
+    transforms += [StampedTransform("base_link", name, stamp_ns, matrix) for name, matrix in extrinsics.items()]
     bag.write_tf(transforms, stamp_ns)
     if reading.sensor == _LIDAR:
-        bag.write_point_cloud(f"/{_LIDAR}", stamp_ns, _LIDAR, _read_points(reading.path))
+        bag.write_point_cloud(f"/{_LIDAR}", stamp_ns, _LIDAR, _structured_points(reading.path))
         return
-    camera = calibration["cameras"][reading.sensor]
-    size, intrinsics = (int(camera["height"]), int(camera["width"])), np.array(camera["K"], dtype=np.float64)
-    bag.write_camera_info(f"/{reading.sensor}/camera_info", stamp_ns, reading.sensor, size, intrinsics)
+    camera = layout.cameras[reading.sensor]
+    assert camera.size is not None
+    bag.write_camera_info(f"/{reading.sensor}/camera_info", stamp_ns, reading.sensor, camera.size, camera.intrinsics)
     bag.write_compressed_image(
         f"/{reading.sensor}/image_rect_compressed",
         stamp_ns,
@@ -133,11 +117,8 @@ def _write(bag: BagWriter, reading: _Reading, stamp_ns: int, calibration: Mappin
     )
 
 
-def _read_points(path: Path) -> NDArray[Any]:
-    try:
-        values = np.load(path)["xyzi"] if path.suffix == ".npz" else np.fromfile(path, "<f4").reshape(-1, 5)
-    except (OSError, ValueError, KeyError) as err:
-        raise DataError(f"{path}: expected float32 x y z intensity ring, or an npz with xyzi: {err!r}") from err
+def _structured_points(path: Path) -> NDArray[Any]:
+    values = read_points(path)
     points = np.zeros(len(values), dtype=_POINT)
     for index, name in enumerate(_POINT.names or ()):
         points[name] = values[:, index]

@@ -61,7 +61,7 @@ def test_folders_that_lack_something_are_refused(tmp_path: Path, text: str | Non
         export_frames(tmp_path, tmp_path / "out.mcap")
 
 
-def test_missing_files_and_times_are_named(tmp_path: Path) -> None:
+def test_missing_files_times_and_sizes_are_named(tmp_path: Path) -> None:
     camera = {"width": 4, "height": 3, "K": np.eye(3).tolist(), "cam_to_ego": np.eye(4).tolist()}
     reading = {"file": "frames/000/A.jpg", "timestamp_us": 5, "ego_to_global": None}
     for changes, words in (({}, "A.jpg is missing"), ({"timestamp_us": None}, "no timestamp_us")):
@@ -69,3 +69,7 @@ def test_missing_files_and_times_are_named(tmp_path: Path) -> None:
         (tmp_path / "calib.json").write_text(json.dumps(content))
         with pytest.raises(DataError, match=words):
             export_frames(tmp_path, tmp_path / "out.mcap")
+    content = {"cameras": {"A": camera | {"height": None}}, "frames": [{"cameras": {"A": reading}}]}
+    (tmp_path / "calib.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="camera A has no width and height"):
+        export_frames(tmp_path, tmp_path / "out.mcap")
