@@ -1,0 +1,1 @@
+"""The published network as variants of our own modules."""
