@@ -21,7 +21,7 @@ class DepthConfig(Config):
     )
     max_range_m: float = Field(default=60.0, gt=0, description="Depths beyond this are reported as +Inf, metres")
     min_opacity: float = Field(
-        default=0.5, ge=0, le=1, description="Pixels whose ray is less opaque are reported as +Inf (sky)"
+        default=0.35, ge=0, le=1, description="Pixels whose ray is less opaque are reported as +Inf (sky)"
     )
 
 
@@ -33,7 +33,7 @@ class OccupancyConfig(Config):
         description="Bounds in the base frame, metres: x, y, z of the lower and then of the upper corner",
     )
     voxel_size_m: float = Field(default=0.4, gt=0, description="Edge length of a voxel, metres")
-    density_threshold: float = Field(default=0.8, gt=0, description="Voxels denser than this are occupied, 1/m")
+    density_threshold: float = Field(default=1.2, gt=0, description="Voxels denser than this are occupied, 1/m")
     vertical_samples: int = Field(
         default=3,
         ge=1,

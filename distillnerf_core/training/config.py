@@ -24,11 +24,11 @@ class LossWeights(Config):
     """
 
     color: float = 2.0
-    depth: float = 1.0
+    depth: float = 2.0
     coarse_depth: float = 1.0
     intervals: float = 0.2
     candidates: float = 0.5
-    opacity: float = 0.05
+    opacity: float = 0.1
     entropy: float = 0.01
     language: float = 0.2
     occupancy: float = 1.0
