@@ -87,7 +87,7 @@ class CoarseDepthStage(nn.Module):
         hidden = self.fusion(torch.cat((self.pyramid(images), prior_features), dim=1))
         corrected = prior_features + instance_norm(self.correction(hidden))
         features = leaky(self.projection(corrected))
-        rendered = [self._render(camera) for camera in features.split(1)]
+        rendered = [self._render(camera) for camera in torch.split(features, 1)]
         depth = RayDepth(
             torch.cat([part.distance_m for part in rendered]),
             torch.cat([part.weights for part in rendered]),

@@ -32,4 +32,4 @@ class FeatureHead(nn.Module):
 
     def forward(self, rows: Float[Tensor, "rows channels"]) -> Float[Tensor, "rows channels"]:
         """Returns features softly bounded to +-10."""
-        return torch.cat([soft_clamp(self.layers(part), FEATURE_LIMIT) for part in rows.split(ROWS_PER_PASS)])
+        return torch.cat([soft_clamp(self.layers(part), FEATURE_LIMIT) for part in torch.split(rows, ROWS_PER_PASS)])

@@ -108,8 +108,7 @@ class CandidateScorer(nn.Module):
         """Returns the first convolution of feature times embedding."""
         directions, shares = self._embed(distances_m)
         weight = torch.einsum("oct,dc->dtoc", self.gated.weight[..., 0, 0], directions)
-        maps = nn.functional.conv2d(features, weight.flatten(0, 2)[..., None, None])
-        maps_of_terms = maps.unflatten(1, (9, -1)).unbind(1)
+        maps = nn.functional.conv2d(features, weight.flatten(0, 2)[..., None, None]).chunk(9, dim=1)
         padded = nn.functional.pad(shares, (0, 0, 0, 0, 1, 1))
         bias = self.gated.bias
         assert bias is not None
@@ -117,7 +116,7 @@ class CandidateScorer(nn.Module):
         for candidate in range(distances_m.shape[1]):
             total = bias[:, None, None]
             near = padded[:, :, candidate : candidate + 3].flatten(1, 2)
-            for share, term in zip(near.unbind(1), maps_of_terms, strict=True):
+            for share, term in zip(near.unbind(1), maps, strict=True):
                 total = torch.addcmul(total, share[:, None], term)
             slices.append(total)
         return torch.stack(slices, dim=2)
@@ -170,7 +169,9 @@ class FineDepthStage(nn.Module):
         features = soft_clamp(self.feature_head(hidden), FEATURE_LIMIT)
         gates = self.depth_norm(self.depth_head(hidden).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         distances = depth_candidates(coarse_m, self.config)
-        occupancy = torch.cat([self.scorer(*camera) for camera in zip(gates.split(1), distances.split(1), strict=True)])
+        occupancy = torch.cat(
+            [self.scorer(*camera) for camera in zip(torch.split(gates, 1), torch.split(distances, 1), strict=True)]
+        )
         return FineEstimate(features, Frustum(distances, occupancy, self.config.logit_limit))
 
 
