@@ -1,9 +1,15 @@
 """`distillnerf fit`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from distillnerf_core.data.frame_folder import RecordedFrame
+    from distillnerf_core.language.encoders import TextEncoder
+    from distillnerf_core.training.config import TrainConfig
+    from distillnerf_core.training.trainer import FrameSource, Trainer
 
 app = typer.Typer()
 
@@ -19,48 +25,73 @@ def fit(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Optimises the predictor on given real frames alone: images, LiDAR depth, and points inside labelled boxes."""
-    import json
     import logging
-    import time
-
-    from rich.console import Console
 
     from distillnerf_core.configuration import load_config
     from distillnerf_core.data.frame_folder import FrameFolder
-    from distillnerf_core.evaluation.recorded import recorded_figures
-    from distillnerf_core.evaluation.report import build_fit_table
-    from distillnerf_core.language.codec import create_feature_codec
     from distillnerf_core.language.encoders import MiniLmEncoder
-    from distillnerf_core.model.checkpoint import load_predictor
-    from distillnerf_core.perception.pipeline import PerceptionPipeline
     from distillnerf_core.training.config import TrainConfig
-    from distillnerf_core.training.recorded_supervision import supervise
-    from distillnerf_core.training.trainer import Trainer
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = load_config(config, TrainConfig, [f"out={out.with_suffix('')}_run", *(override or ())])
-    loaded = None
-    encoder = MiniLmEncoder()
-    codec = create_feature_codec(encoder, settings.predictor.language_channels)
-    if init is not None:
-        loaded = load_predictor(init)
-        settings = settings.model_copy(update={"predictor": loaded.predictor.config})
-        codec = loaded.codec
-    folder = FrameFolder(frames)
+    encoder, folder = MiniLmEncoder(), FrameFolder(frames)
     recorded = [folder[index] for index in range(len(folder))]
+    trainer = _create_trainer(settings, recorded, encoder, init)
+    minutes = _train(trainer, out)
+    figures = _judge(out, encoder, recorded, trainer.frames, word)
+    _report(figures, word, minutes, json_file)
+    print(f"predictor: {out}")
+
+
+def _create_trainer(
+    settings: "TrainConfig", recorded: "list[RecordedFrame]", encoder: "TextEncoder", init: Path | None
+) -> "Trainer":
+    """Starts from a predictor's weights, architecture and language where one is given, else from scratch."""
+    from distillnerf_core.language.codec import create_feature_codec
+    from distillnerf_core.model.checkpoint import load_predictor
+    from distillnerf_core.training.recorded_supervision import supervise
+    from distillnerf_core.training.trainer import Trainer
+
+    loaded = None if init is None else load_predictor(init)
+    if loaded is None:
+        codec = create_feature_codec(encoder, settings.predictor.language_channels)
+    else:
+        codec = loaded.codec
+        settings = settings.model_copy(update={"predictor": loaded.predictor.config})
     size = (settings.predictor.image_height, settings.predictor.image_width)
-    supervised = [supervise(frame, *size) for frame in recorded]
-    trainer = Trainer(settings, supervised, codec, loaded)
+    return Trainer(settings, [supervise(frame, *size) for frame in recorded], codec, loaded)
+
+
+def _train(trainer: "Trainer", out: Path) -> float:
+    """Trains to the end, going on where a killed run stopped, and writes the predictor; returns the minutes."""
+    import time
+
     trainer.resume()
     started = time.monotonic()
     trainer.run()
     minutes = (time.monotonic() - started) / 60.0
     trainer.export(out, half=False)
-    pipeline = PerceptionPipeline.from_checkpoint(out, encoder=encoder)
-    figures = [
-        recorded_figures(pipeline, frame, truth, word) for frame, truth in zip(recorded, supervised, strict=True)
-    ]
+    return minutes
+
+
+def _judge(
+    checkpoint: Path, encoder: "TextEncoder", recorded: "list[RecordedFrame]", supervised: "FrameSource", word: str
+) -> list[dict[str, float]]:
+    """Measures the written predictor on the frames that it was fitted to."""
+    from distillnerf_core.evaluation.recorded import recorded_figures
+    from distillnerf_core.perception.pipeline import PerceptionPipeline
+
+    pipeline = PerceptionPipeline.from_checkpoint(checkpoint, encoder=encoder)
+    return [recorded_figures(pipeline, frame, supervised[index], word) for index, frame in enumerate(recorded)]
+
+
+def _report(figures: list[dict[str, float]], word: str, minutes: float, json_file: Path | None) -> None:
+    import json
+
+    from rich.console import Console
+
+    from distillnerf_core.evaluation.report import build_fit_table
+
     Console(width=120).print(build_fit_table(figures, word, minutes))
     if json_file is not None:
         json_file.write_text(json.dumps({"minutes": minutes, "word": word, "frames": figures}, indent=1) + "\n")
-    print(f"predictor: {out}")

@@ -3,23 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch.nn.functional import normalize
 from typer.testing import CliRunner
 
 from distillnerf_core.cli.predict import app
 from distillnerf_core.data.bag_export import export_frames
 from distillnerf_core.errors import BagError, CheckpointError, ConfigurationError, QueryError
-from distillnerf_core.language.codec import FeatureCodec
-from distillnerf_core.language.compression import fit_feature_pca
-from distillnerf_core.language.encoders import MiniLmEncoder
-from distillnerf_core.language.prompts import CLASS_PROMPTS, embed_classes, embed_words
-from distillnerf_core.model.checkpoint import save_predictor
-from distillnerf_core.model.predictor import PredictorConfig, ScenePredictor
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.streams.bag_frames import frames_from_bag
-
-_HEIGHT, _WIDTH = 32, 64
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +17,6 @@ def bag(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two sweeps of real images."""
     path = tmp_path_factory.mktemp("bag") / "real.mcap"
     export_frames(shared_dir / "data" / "nuscenes_sample", path, repeat=2)
-    return path
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A predictor that never learned anything."""
-    torch.manual_seed(0)
-    encoder = MiniLmEncoder()
-    classes = embed_classes(encoder)
-    pca = fit_feature_pca(classes, embed_words(encoder, ["house", "river"]), channels=12)
-    codec = FeatureCodec(pca, normalize(pca.reduce(classes), dim=1), tuple(CLASS_PROMPTS), encoder.name)
-    config = PredictorConfig(image_height=_HEIGHT, image_width=_WIDTH, language_channels=12)
-    path = tmp_path_factory.mktemp("checkpoint") / "random.safetensors"
-    save_predictor(path, config, ScenePredictor(config).state_dict(), codec, {})
     return path
 
 
