@@ -16,6 +16,7 @@ COMMANDS = {
     "fit": "Optimises the predictor on given real frames alone.",
     "predict": "Runs the perception pipeline on a bag, without ROS.",
     "bag": "Inspects and writes bags.",
+    "convert-checkpoint": "Converts published DistillNeRF weights, which are for non-commercial use.",
 }
 
 
@@ -30,7 +31,7 @@ class LazyGroup(TyperGroup):
         """Returns the command, imported from the module of the same name."""
         if cmd_name not in COMMANDS:
             return None
-        module: Any = import_module(f"distillnerf_core.cli.{cmd_name}")
+        module: Any = import_module(f"distillnerf_core.cli.{cmd_name.replace('-', '_')}")
         command = typer.main.get_command(module.app)
         command.name, command.help = cmd_name, COMMANDS[cmd_name]
         return command

@@ -167,7 +167,7 @@ class FrameFolder:
         if lidar_to_reference is not None:
             from_file = read_boxes(self.folder) if len(self) == 1 else ()
             boxes += [_upright(box, lidar_to_reference) for box in (*from_file, *entry.boxes_lidar)]
-        global_to_reference = np.linalg.inv(reference_to_global)
+        global_to_reference = np.asarray(np.linalg.inv(reference_to_global), dtype=np.float64)
         return boxes + [_upright(box, global_to_reference) for box in entry.boxes_global]
 
 

@@ -171,7 +171,7 @@ def _naming(what: str) -> Iterator[None]:
 
 
 def _camera(folder: Path, name: str, entry: Mapping[str, Any]) -> CameraEntry:
-    if np.shape(entry.get("K")) != (3, 3):
+    if np.shape(entry.get("K", ())) != (3, 3):
         model = entry.get("model", "unknown")
         raise DataError(
             f"{folder / CALIBRATION_FILE}: camera {name} has no 3x3 K (model {model!r}); "

@@ -47,8 +47,7 @@ def render_intervals(density: Float[Tensor, "*rays intervals"], edges_m: Float[T
     """
     starts, ends = edges_m[..., :-1], edges_m[..., 1:]
     optical = density * (ends - starts)
-    passed = torch.cumsum(optical, dim=-1) - optical
-    weights = (1.0 - torch.exp(-optical)) * torch.exp(-passed)
+    weights = (1.0 - torch.exp(-optical)) * torch.exp(-_passed(optical))
     opacity = weights.sum(dim=-1).clamp(1e-6, 1.0)
     distance = (weights * (0.5 * (starts + ends))).sum(dim=-1) / opacity
     return RayDepth(distance, weights, opacity)
@@ -110,10 +109,15 @@ def march_samples(
     optical = density * gaps
     alpha = 1.0 - torch.exp(-optical)
     # The reference keeps 1e-10 of light behind an opaque gap; the sum of optical depths does the same bounded.
-    light = torch.exp(-(torch.cumsum(optical, dim=-1) - optical).clamp_max(23.0))
+    light = torch.exp(-_passed(optical).clamp_max(23.0))
     weights = (alpha + 1e-10) * light
     opacity = weights.sum(dim=-1)
     midpoints = 0.5 * (distances_m[:, 1:] + distances_m[:, :-1])
     distance = (weights * midpoints).sum(dim=-1) / (opacity + 1e-10)
     halves = torch.nn.functional.pad(0.5 * weights, (1, 1))
     return MarchedRays(distance.clamp(1e-5, far_m), opacity, weights, halves[:, 1:] + halves[:, :-1])
+
+
+def _passed(optical: Float[Tensor, "*rays intervals"]) -> Float[Tensor, "*rays intervals"]:
+    """Returns the optical depth before each interval; cumsum minus itself would cancel behind an opaque one."""
+    return torch.nn.functional.pad(torch.cumsum(optical[..., :-1], dim=-1), (1, 0))

@@ -1,1 +1,1 @@
-"""The published network as variants of our own modules."""
+"""The published network and its weights; `conversion.from_state_dict` builds it from a checkpoint."""

@@ -175,7 +175,7 @@ def gates_and_distances(stage: FineDepthStage, *inputs: Tensor) -> tuple[Tensor,
 def test_a_wall_between_candidates_is_seen_there() -> None:
     distances = torch.tensor([1.0, 2.0, 3.0, 4.0]).expand(1, 1, 1, 4)
     occupancy = torch.tensor([0.0, 1.0, 1.0, 0.0]).expand(1, 1, 1, 4)
-    rendered = fine_depth(Frustum(distances, occupancy, 4.0))
+    rendered = fine_depth(Frustum(distances, occupancy, 30.0))
     # The mean logit of a free and an occupied candidate is zero, a density of 1 / e over a metre.
     first = 1.0 - math.exp(-math.exp(-1.0))
     torch.testing.assert_close(
