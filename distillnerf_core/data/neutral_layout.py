@@ -179,7 +179,7 @@ def _camera(folder: Path, name: str, entry: Mapping[str, Any]) -> CameraEntry:
         )
     height, width = entry.get("height"), entry.get("width")
     size = None if height is None or width is None else (int(height), int(width))
-    return CameraEntry(np.array(intrinsics, dtype=np.float64), _rigid(entry["cam_to_ego"]), size)
+    return CameraEntry(np.array(entry["K"], dtype=np.float64), _rigid(entry["cam_to_ego"]), size)
 
 
 def _frame(folder: Path, entry: Mapping[str, Any], cameras: tuple[str, ...]) -> FrameEntry:
