@@ -121,22 +121,44 @@ def load_predictor(path: Path | None = None, device: torch.device | str = "cpu")
     return LoadedPredictor(predictor, codec, json.loads(metadata.get("provenance", "{}")), source)
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """Reads the metadata of a safetensors file alone.
+
+    Raises:
+        CheckpointError: If the file is missing or damaged.
+    """
+    _require_file(path)
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as opened:
+            return dict(opened.metadata() or {})
+    except (OSError, safetensors.SafetensorError) as err:
+        raise _unreadable(path, err) from err
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise CheckpointError(
+            f"checkpoint {path} does not exist: check the path, or train one with `distillnerf train`"
+        )
+
+
+def _unreadable(path: Path, err: Exception) -> CheckpointError:
+    return CheckpointError(f"checkpoint {path} cannot be read: {err}; expected a whole *.safetensors file")
+
+
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Reads all tensors and the metadata of a safetensors file.
 
     Raises:
         CheckpointError: If the file is missing or damaged.
     """
-    if not path.is_file():
-        raise CheckpointError(
-            f"checkpoint {path} does not exist: check the path, or train one with `distillnerf train`"
-        )
+    _require_file(path)
     try:
         with safetensors.safe_open(str(path), framework="pt") as opened:
             metadata = dict(opened.metadata() or {})
             return {name: opened.get_tensor(name) for name in opened.keys()}, metadata  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as err:
-        raise CheckpointError(f"checkpoint {path} cannot be read: {err}; expected a whole *.safetensors file") from err
+        raise _unreadable(path, err) from err
 
 
 def _read_config(text: str, source: Path) -> PredictorConfig:

@@ -124,7 +124,7 @@ class ScenePredictor(nn.Module):
         )
         self.decoder = ColorDecoder(config.feature_channels + 1, config.decoder)
 
-    def encode(self, frame: MultiViewFrame) -> SceneField:
+    def encode_frame(self, frame: MultiViewFrame) -> SceneField:
         """Predicts the field of one glance.
 
         Args:
@@ -134,6 +134,11 @@ class ScenePredictor(nn.Module):
             Field in the ego frame of the glance.
         """
         return self.encode_scene(frame, self.stages).field
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the images it takes, pixels."""
+        return self.config.image_height, self.config.image_width
 
     def with_stages(self, stages: Stages) -> "ScenePredictor":
         """Returns a predictor of the same weights that encodes with the given stages only (a baseline)."""
@@ -167,12 +172,12 @@ class ScenePredictor(nn.Module):
         )
         return EncodedScene(self.voxel_network(lifted, stages.fine_voxels), depth)
 
-    def render(self, field: SceneField, rig: CameraRig, color: bool = True, language: bool = True) -> RenderedViews:
+    def render(self, field: SceneField, cameras: CameraRig, color: bool = True, language: bool = True) -> RenderedViews:
         """Renders a field into the cameras of a rig.
 
         Args:
             field: What `encode` predicted.
-            rig: Cameras at the resolution of the rays; `rig.resized(...)` chooses it.
+            cameras: Calibration at the resolution of the rays; `cameras.resized(...)` chooses it.
             color: Decode RGB, at twice the resolution.
             language: Composite language features.
 
@@ -180,7 +185,7 @@ class ScenePredictor(nn.Module):
             Images of all cameras of the rig.
         """
         content = torch.cat((field.appearance, field.language), dim=1) if language else field.appearance
-        rays = camera_rays(rig)
+        rays = camera_rays(cameras)
         chunk = self.config.renderer.chunk_rays
         chunks = zip(
             torch.split(rays.origins_m.reshape(-1, 3), chunk),
@@ -188,7 +193,7 @@ class ScenePredictor(nn.Module):
             strict=True,
         )
         parts = [render_rays(field, content, *pair, self.config.renderer) for pair in chunks]
-        return self.assemble(parts, rig, color)
+        return self.assemble(parts, cameras, color)
 
     def assemble(self, parts: list[RenderedRays], rig: CameraRig, color: bool = True) -> RenderedViews:
         """Puts rendered rays (row-major over the rig's pixels) back into images and decodes colour."""

@@ -33,7 +33,7 @@ class TabulatedField(Protocol):
 
 
 def occupancy_from_field(
-    field: TabulatedField, class_features: Float[Tensor, "classes channels"], config: OccupancyConfig
+    field: TabulatedField, class_features: Float[Tensor, "classes channels"] | None, config: OccupancyConfig
 ) -> SemanticOccupancy:
     """Samples a field on a grid: dense voxels are occupied, and carry the class nearest to their feature.
 
@@ -43,14 +43,17 @@ def occupancy_from_field(
     Args:
         field: The field.
         class_features: Unit features of the classes; those after the 17 Occ3D classes (the sky) are no label
-            here.
+            here. None: all that is occupied is `others`.
         config: Grid and density threshold.
     """
     grid = config.grid()
     rows = _densest_rows(field, grid, config.vertical_samples)
     density = density_from_logit(field.logits)[rows]
     mask = density > config.density_threshold
-    labels = torch.where(mask, nearest_class(field.language, class_features)[rows], FREE)
+    classes = torch.zeros_like(field.logits, dtype=torch.uint8)
+    if class_features is not None:
+        classes = nearest_class(field.language, class_features)
+    labels = torch.where(mask, classes[rows], FREE)
     return SemanticOccupancy(
         grid=grid,
         labels=labels.to(torch.uint8),

@@ -15,7 +15,7 @@ from distillnerf_core.language.classes import SKY, UNKNOWN
 from distillnerf_core.language.codec import FeatureCodec
 from distillnerf_core.language.encoders import MiniLmEncoder, TextEncoder
 from distillnerf_core.model.denormals import flushed_denormals
-from distillnerf_core.model.predictor import ScenePredictor
+from distillnerf_core.model.loading import Predictor, load_model
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.perception.config import PerceptionConfig
 from distillnerf_core.perception.images import open_distance, scatter_cameras, semantic_image, z_depth_image
@@ -50,8 +50,8 @@ class PerceptionPipeline:
 
     def __init__(
         self,
-        predictor: ScenePredictor,
-        codec: FeatureCodec,
+        predictor: Predictor,
+        codec: FeatureCodec | None,
         config: PerceptionConfig | None = None,
         encoder: TextEncoder | None = None,
     ) -> None:
@@ -59,13 +59,13 @@ class PerceptionPipeline:
 
         Args:
             predictor: Network in evaluation mode, on its device.
-            codec: Language part of the same checkpoint.
+            codec: Language part of the same checkpoint; None where it has none.
             config: Outputs; None: the defaults.
             encoder: Text encoder; None: all-MiniLM-L6-v2, loaded at the first query.
         """
         self.device = next(predictor.parameters()).device
         self.config = config or PerceptionConfig()
-        self.codec = codec.to(self.device)
+        self.codec = None if codec is None else codec.to(self.device)
         self._predictor = predictor
         self._encoder = encoder or MiniLmEncoder()
 
@@ -89,15 +89,13 @@ class PerceptionPipeline:
             CheckpointError: If the file is missing, damaged or of another architecture.
             ConfigurationError: If the device does not exist.
         """
-        from distillnerf_core.model.checkpoint import load_predictor
-
-        loaded = load_predictor(path, choose_device(device))
+        loaded = load_model(path, choose_device(device))
         return cls(loaded.predictor, loaded.codec, config, encoder)
 
     @property
     def input_size(self) -> tuple[int, int]:
         """Height and width in pixels that the network takes."""
-        return self._predictor.config.image_height, self._predictor.config.image_width
+        return self._predictor.input_size
 
     @torch.inference_mode()
     def perceive(self, frame: MultiViewFrame, outputs: frozenset[Output] = ALL_OUTPUTS) -> PerceptionResult:
@@ -123,7 +121,7 @@ class PerceptionPipeline:
         with watch.stage("prepare"):
             frame = fit_frame(frame, *self.input_size).to(self.device)
         with watch.stage("encode"):
-            field = self._predictor.encode(frame)
+            field = self._predictor.encode_frame(frame)
         with watch.stage("render"):
             images = self._render(field, frame, outputs)
         with watch.stage("images"):
@@ -166,6 +164,11 @@ class PerceptionPipeline:
 
     def encode_query(self, query: TextQuery) -> EncodedQuery:
         """Embeds a query once, for many frames."""
+        if self.codec is None:
+            raise QueryError(
+                "this checkpoint has no language features, so texts cannot be answered: use one that has, such as the "
+                "one that ships with the package"
+            )
         return encode_query(query, self.codec, self._encoder, self.config.query)
 
     def _render(self, field: SceneField, frame: MultiViewFrame, outputs: frozenset[Output]) -> _Images | None:
@@ -190,7 +193,7 @@ class PerceptionPipeline:
             depth = DepthImages(scatter_cameras(z_depth, mask, float("nan")), full_rig)
         if images is not None and images.rgb is not None:
             rgb = scatter_cameras(images.rgb, mask, 0.0)
-        if images is not None and images.language is not None:
+        if images is not None and images.language is not None and self.codec is not None:
             language = scatter_cameras(images.language, mask, 0.0)
             labels = semantic_image(
                 images.language, images.opacity, self.codec.class_features, self.config.depth.min_opacity
@@ -203,7 +206,7 @@ class PerceptionPipeline:
 
     def _occupancy(self, field: SceneField, images: _Images | None) -> SemanticOccupancy:
         config = self.config.occupancy
-        occupancy = occupancy_from_field(field, self.codec.class_features, config)
+        occupancy = occupancy_from_field(field, None if self.codec is None else self.codec.class_features, config)
         if images is None or not config.mark_unknown:
             return occupancy
         return mark_unknown(occupancy, images.ray_distance_m, images.rig)

@@ -21,7 +21,7 @@ def draw_progress(predictor: ScenePredictor, frame: MultiViewFrame, cameras: int
     """
     rig = frame.rig.select(range(min(cameras, len(frame.rig))))
     small = rig.resized(rig.height // 2, rig.width // 2)
-    views = predictor.render(predictor.encode(frame), small, language=False)
+    views = predictor.render(predictor.encode_frame(frame), small, language=False)
     assert views.rgb is not None
     depth = F.interpolate(views.ray_distance_m[:, None], scale_factor=2.0)[:, 0].cpu().numpy()
     rows = []

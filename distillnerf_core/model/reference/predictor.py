@@ -41,6 +41,11 @@ class ReferencePredictor(nn.Module):
         self.decoder = None if config.feature_head else ReferenceDecoder()
         self.feature_head = FeatureHead() if config.feature_head else None
 
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the images it takes, pixels."""
+        return self.config.input_size
+
     def encode_frame(self, frame: MultiViewFrame) -> SceneField:
         """Predicts the field of one glance; cameras that are masked out are ignored."""
         frame = frame.visible()

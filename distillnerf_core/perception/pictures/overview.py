@@ -59,7 +59,7 @@ def draw_overview(
     width: int = 1920,
     max_depth_m: float = 60.0,
 ) -> Image:
-    """Draws cameras, depth and classes above the occupancy and the answers.
+    """Draws cameras, depth and classes, where the network knows any, above the occupancy and the answers.
 
     Args:
         result: A result with all outputs.
@@ -69,7 +69,7 @@ def draw_overview(
         max_depth_m: Depth of the coldest colour.
 
     Raises:
-        QueryError: If depth, semantics or occupancy were not computed.
+        QueryError: If depth or occupancy were not computed.
     """
     occupancy = result.occupancy
     if occupancy is None:
@@ -91,14 +91,15 @@ def draw_overview(
 def _camera_rows(
     result: PerceptionResult, queries: Sequence[QueryPicture], max_depth_m: float
 ) -> list[tuple[str, list[Image]]]:
-    if result.depth is None or result.semantics is None:
-        raise QueryError("the overview needs depth and semantics: perceive with all outputs")
+    if result.depth is None:
+        raise QueryError("the overview needs depth: perceive with all outputs")
     cameras = [_to_image(image) for image in result.frame.images]
     rows = [
         ("camera", cameras),
         ("depth", [color_depth(_array(image), max_depth_m) for image in result.depth.z_depth_m]),
-        ("semantics", [color_labels(_array(image)) for image in result.semantics]),
     ]
+    if result.semantics is not None:
+        rows.append(("semantics", [color_labels(_array(image)) for image in result.semantics]))
     if result.rgb is not None:
         rows.insert(1, ("rendered", [_to_image(image) for image in result.rgb]))
     for query in queries:

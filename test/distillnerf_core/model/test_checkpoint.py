@@ -30,7 +30,7 @@ def test_a_checkpoint_gives_back_the_same_network(
 ) -> None:
     loaded = load_predictor(saved)
     assert loaded.provenance == {"seed": 3}
-    assert torch.equal(loaded.predictor.encode(frame).logits, predictor.encode(frame).logits)
+    assert torch.equal(loaded.predictor.encode_frame(frame).logits, predictor.encode_frame(frame).logits)
     torch.testing.assert_close(loaded.codec.class_features, make_codec().class_features)
 
 

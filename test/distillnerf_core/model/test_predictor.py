@@ -10,7 +10,7 @@ from distillnerf_core.model.predictor import ScenePredictor, Stages
 def test_rendered_views_have_the_promised_sizes(
     predictor: ScenePredictor, frame: MultiViewFrame, rig: CameraRig
 ) -> None:
-    views = predictor.render(predictor.encode(frame), rig.resized(16, 32))
+    views = predictor.render(predictor.encode_frame(frame), rig.resized(16, 32))
     assert views.rgb is not None
     assert views.language is not None
     assert tuple(views.rgb.shape) == (2, 3, 32, 64)
@@ -20,7 +20,7 @@ def test_rendered_views_have_the_promised_sizes(
 
 
 def test_rendering_does_not_depend_on_the_chunks(predictor: ScenePredictor, frame: MultiViewFrame) -> None:
-    field, rig = predictor.encode(frame), frame.rig.resized(16, 32)
+    field, rig = predictor.encode_frame(frame), frame.rig.resized(16, 32)
     whole = predictor.render(field, rig)
     predictor.config = predictor.config.model_copy(
         update={"renderer": predictor.config.renderer.model_copy(update={"chunk_rays": 97})}
@@ -55,8 +55,8 @@ def test_a_missing_camera_is_as_if_it_were_not_there(predictor: ScenePredictor, 
         camera_mask=torch.tensor([True]),
         camera_stamps_ns=frame.camera_stamps_ns[:1],
     )
-    torch.testing.assert_close(predictor.encode(masked).logits, predictor.encode(alone).logits)
+    torch.testing.assert_close(predictor.encode_frame(masked).logits, predictor.encode_frame(alone).logits)
 
 
 def test_encoding_is_deterministic(predictor: ScenePredictor, frame: MultiViewFrame) -> None:
-    assert torch.equal(predictor.encode(frame).logits, predictor.encode(frame).logits)
+    assert torch.equal(predictor.encode_frame(frame).logits, predictor.encode_frame(frame).logits)

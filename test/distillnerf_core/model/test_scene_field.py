@@ -31,7 +31,7 @@ def scattered_points(field: SceneField) -> torch.Tensor:
 def test_rows_prefer_the_fine_voxel_and_fall_back_to_the_coarse_one(
     predictor: ScenePredictor, frame: MultiViewFrame
 ) -> None:
-    field = predictor.encode(frame)
+    field = predictor.encode_frame(frame)
     points = scattered_points(field)
     rows = field.rows(points)
     assert rows.tolist() == brute_force_rows(field, points, predictor.config.voxels.coarse_heights)
@@ -40,7 +40,7 @@ def test_rows_prefer_the_fine_voxel_and_fall_back_to_the_coarse_one(
 
 
 def test_a_coarse_voxel_has_as_many_densities_as_layers(predictor: ScenePredictor, frame: MultiViewFrame) -> None:
-    field = predictor.encode(frame)
+    field = predictor.encode_frame(frame)
     structure, heights = field.structure, predictor.config.voxels.coarse_heights
     assert heights == 4
     assert len(field.logits) == len(structure.fine_keys) + heights * len(structure.coarse_keys) + 1
@@ -52,13 +52,13 @@ def test_a_coarse_voxel_has_as_many_densities_as_layers(predictor: ScenePredicto
 
 
 def test_empty_space_has_no_density(predictor: ScenePredictor, frame: MultiViewFrame) -> None:
-    samples = predictor.encode(frame).query(torch.tensor([[0.0, 0.0, 150.0], [0.0, 0.0, -150.0]]))
+    samples = predictor.encode_frame(frame).query(torch.tensor([[0.0, 0.0, 150.0], [0.0, 0.0, -150.0]]))
     assert samples.occupied.tolist() == [False, False]
     assert bool((samples.density < 1e-4).all())
     assert bool((samples.features == 0).all())
 
 
 def test_without_fine_voxels_only_coarse_rows_remain(predictor: ScenePredictor, frame: MultiViewFrame) -> None:
-    field = predictor.with_stages(Stages(two_stage_depth=False, fine_voxels=False)).encode(frame)
+    field = predictor.with_stages(Stages(two_stage_depth=False, fine_voxels=False)).encode_frame(frame)
     rows = field.rows(scattered_points(field))
     assert bool((rows >= len(field.structure.fine_keys)).all())
