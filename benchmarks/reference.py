@@ -212,10 +212,14 @@ def _smooth_noise(cameras: int, height: int, width: int) -> Tensor:
 
 
 def relative_difference(one: Tensor, other: Tensor) -> float:
-    """Returns the largest difference of two tensors as a share of the second's largest magnitude."""
-    if one.shape != other.shape:
-        return math.inf
-    return float((one - other).abs().max() / other.abs().max().clamp_min(1))
+    """Returns the largest difference of two tensors as a share of the second's largest magnitude.
+
+    It is infinite where shapes or integers differ, or either holds a number that is not finite.
+    """
+    if one.shape != other.shape or not one.is_floating_point():
+        return 0.0 if torch.equal(one, other) else math.inf
+    difference = float((one - other).abs().max() / other.abs().max().clamp_min(torch.finfo(other.dtype).tiny))
+    return difference if math.isfinite(difference) else math.inf
 
 
 def print_table(title: str, rows: Sequence[Row]) -> None:
