@@ -1,5 +1,6 @@
 """Pixel rays of a camera rig in the ego frame."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,14 @@ class Rays:
 
     origins_m: Float[Tensor, "cameras height width 3"]
     directions: Float[Tensor, "cameras height width 3"]
+
+    def chunks(self, size: int) -> Iterator[tuple[Float[Tensor, "rays 3"], Float[Tensor, "rays 3"]]]:
+        """Yields origins and directions of at most `size` rays at once, row-major over the pixels."""
+        return zip(
+            torch.split(self.origins_m.reshape(-1, 3), size),
+            torch.split(self.directions.reshape(-1, 3), size),
+            strict=True,
+        )
 
 
 def pixel_directions(rig: CameraRig) -> Float[Tensor, "cameras height width 3"]:

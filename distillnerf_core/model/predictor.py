@@ -185,13 +185,7 @@ class ScenePredictor(nn.Module):
             Images of all cameras of the rig.
         """
         content = torch.cat((field.appearance, field.language), dim=1) if language else field.appearance
-        rays = camera_rays(cameras)
-        chunk = self.config.renderer.chunk_rays
-        chunks = zip(
-            torch.split(rays.origins_m.reshape(-1, 3), chunk),
-            torch.split(rays.directions.reshape(-1, 3), chunk),
-            strict=True,
-        )
+        chunks = camera_rays(cameras).chunks(self.config.renderer.chunk_rays)
         parts = [render_rays(field, content, *pair, self.config.renderer) for pair in chunks]
         return self.assemble(parts, cameras, color)
 

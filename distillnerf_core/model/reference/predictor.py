@@ -18,14 +18,11 @@ from distillnerf_core.model.reference.fine import FineDepthStage
 from distillnerf_core.model.reference.pixel_grids import lifting_rig, render_rig
 from distillnerf_core.model.reference.variants import ReferenceConfig
 from distillnerf_core.model.reference.voxel_field import no_language, reference_field
-from distillnerf_core.model.renderer import RenderedRays, render_rays
+from distillnerf_core.model.renderer import render_rays
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.model.views import RenderedViews
 from distillnerf_core.voxels.network import SparseVoxelNetwork
 from distillnerf_core.voxels.network_config import SparseVoxelNetworkConfig
-
-CHANNELS = 64
-"""Width of the features of a row: fine and coarse halves."""
 
 
 class ReferencePredictor(nn.Module):
@@ -91,17 +88,14 @@ class ReferencePredictor(nn.Module):
         decoder = self.decoder if color else None
         content = field.language if decoder is None else field.appearance
         grid = render_rig(self._in_field(cameras), self.config.input_size, self.config.original_width)
-        rays = camera_rays(grid)
-        parts = [
-            self._render_chunk(field, content, origins, directions)
-            for origins, directions in zip(
-                torch.split(rays.origins_m.reshape(-1, 3), self.config.renderer.chunk_rays),
-                torch.split(rays.directions.reshape(-1, 3), self.config.renderer.chunk_rays),
-                strict=True,
-            )
-        ]
+        empty, config = content[field.empty_row], self.config.renderer
+        offset = content - empty
+        chunks = camera_rays(grid).chunks(config.chunk_rays)
+        parts = [render_rays(field, offset, origins, directions, config) for origins, directions in chunks]
         shape = (len(cameras), cameras.height, cameras.width)
-        features = 2.0 * torch.cat([part.features for part in parts]).view(*shape, -1).permute(0, 3, 1, 2) - 1.0
+        # The sample weights of a ray add up to its opacity, with which it sees what empty space holds.
+        composited = torch.cat([part.features + part.opacity[:, None] * empty for part in parts])
+        features = 2.0 * composited.view(*shape, -1).permute(0, 3, 1, 2) - 1.0
         return RenderedViews(
             rgb=None if decoder is None else decoder(nn.functional.pad(features, (0, 0, 0, 0, 0, 1), value=-1.0)),
             ray_distance_m=torch.cat([part.distance_m for part in parts]).view(shape),
@@ -109,13 +103,6 @@ class ReferencePredictor(nn.Module):
             opacity=torch.cat([part.opacity for part in parts]).view(shape),
             language=features if decoder is None and language and features.shape[1] else None,
         )
-
-    def _render_chunk(self, field: SceneField, content: Tensor, origins_m: Tensor, directions: Tensor) -> RenderedRays:
-        """Renders rays of the field's frame; what empty space holds is composited by its total weight."""
-        empty = content[field.empty_row]
-        rendered = render_rays(field, content - empty, origins_m, directions, self.config.renderer)
-        # The sample weights of a ray add up to its gap weights.
-        return replace(rendered, features=rendered.features + rendered.gap_weights.sum(dim=1, keepdim=True) * empty)
 
     def _in_field(self, rig: CameraRig) -> CameraRig:
         field_from_ego = self.config.field_from_ego().to(rig.camera_to_ego)
