@@ -67,7 +67,7 @@ def candidate_loss(frustum: Frustum, target_m: Float[Tensor, "*rays"], sky_m: fl
     at = (distances - target).abs() <= 0.75 * step
     behind = distances > target + torch.maximum(2.0 * step, torch.full_like(step, 0.6))
     loss = F.binary_cross_entropy(frustum.occupancy.clamp(1e-5, 1 - 1e-5), at.float(), reduction="none")
-    weight = ahead.float() + at.float() + behind.float()
+    weight = (ahead | at | behind).float()
     nearest = (distances - target).abs().argmin(dim=-1, keepdim=True)
     ranking = -F.log_softmax(frustum.logits, dim=-1).gather(-1, nearest)[..., 0]
     return masked_mean((loss * weight).sum(dim=-1) / weight.sum(dim=-1).clamp_min(1.0) + 0.3 * ranking, known)
