@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from distillnerf_core.configuration import Config
+from distillnerf_core.model.options import ModelOptions
 from distillnerf_core.perception.config import DepthConfig, OccupancyConfig, PerceptionConfig, QueryConfig
 from distillnerf_core.streams.stream_config import MotionConfig, StreamConfig, TransformConfig
 from distillnerf_core.streams.synchroniser import SynchroniserConfig
@@ -34,7 +35,7 @@ class TfConfig(MotionConfig, TransformConfig):
     """Frames, transforms and motion compensation."""
 
 
-class ModelConfig(Config):
+class ModelConfig(ModelOptions):
     """The network and how it runs."""
 
     checkpoint: str = Field(default="", description="Path of a checkpoint; empty: the one that ships with the package")

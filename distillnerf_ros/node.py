@@ -130,7 +130,7 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
 
         config = read_parameters(self, NodeConfig)
         pipeline = PerceptionPipeline.from_checkpoint(
-            config.checkpoint_path(), config.perception_config(), config.model.device
+            config.checkpoint_path(), config.perception_config(), config.model.device, options=config.model
         )
         try:
             pipeline.encode_query(TextQuery(("car",)))

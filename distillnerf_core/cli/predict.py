@@ -25,11 +25,18 @@ def predict(
         Path | None, typer.Option(help="YAML file of perception outputs (depth, occupancy, query).")
     ] = None,
     preset: Annotated[str, typer.Option(help="Camera layout: auto, a preset's name or a YAML file.")] = "auto",
+    prior_size: Annotated[
+        int, typer.Option(help="Published network: shorter side of its depth prior's images; 0: 518, as published.")
+    ] = 0,
+    prior_precision: Annotated[str, typer.Option(help="Published network: float32 or bfloat16.")] = "float32",
+    clip_folder: Annotated[str, typer.Option(help="Variants -clip: Hugging Face folder of CLIP ViT-L/14@336.")] = "",
+    clip_compression: Annotated[str, typer.Option(help="Variants -clip: file clip_reduction_pca.npz.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the summary here.")] = None,
 ) -> None:
     """Runs the perception pipeline on a bag, without ROS."""
-    from distillnerf_core.configuration import load_config
+    from distillnerf_core.configuration import load_config, parse_config
     from distillnerf_core.errors import BagError
+    from distillnerf_core.model.options import ModelOptions
     from distillnerf_core.perception.config import PerceptionConfig
     from distillnerf_core.perception.pipeline import PerceptionPipeline
     from distillnerf_core.perception.query import TextQuery
@@ -38,7 +45,10 @@ def predict(
 
     settings = load_config(config, PerceptionConfig) if config else PerceptionConfig()
     asked = TextQuery(tuple(query)) if query else None
-    pipeline = PerceptionPipeline.from_checkpoint(checkpoint, settings, device)
+    run = {"prior_size": prior_size, "prior_precision": prior_precision}
+    language = {"clip_folder": clip_folder, "clip_compression": clip_compression}
+    options = parse_config({**run, **language}, ModelOptions, "options of predict")
+    pipeline = PerceptionPipeline.from_checkpoint(checkpoint, settings, device, options=options)
     source = BagFrameSource(bag, *pipeline.input_size, StreamConfig(preset=preset))
     frames: list[dict[str, Any]] = []
     try:

@@ -12,6 +12,7 @@ from distillnerf_core.frames import MultiViewFrame
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.language.codec import FeatureCodec
 from distillnerf_core.model.checkpoint import embedded_checkpoint, load_predictor, read_metadata
+from distillnerf_core.model.options import ModelOptions
 from distillnerf_core.model.reference import weights_file
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.model.views import RenderedViews
@@ -48,18 +49,21 @@ class LoadedModel:
     codec: FeatureCodec | None
 
 
-def load_model(path: Path | None = None, device: torch.device | str = "cpu") -> LoadedModel:
+def load_model(
+    path: Path | None = None, device: torch.device | str = "cpu", options: ModelOptions | None = None
+) -> LoadedModel:
     """Loads a predictor of either kind, told by the file's metadata.
 
     Args:
         path: File of `distillnerf train`, `fit` or `convert-checkpoint`; None for the one that ships with the package.
         device: Where the network shall live.
+        options: How it is run; None: the defaults.
 
     Raises:
         CheckpointError: If the file is missing, damaged, or something else.
     """
     source = embedded_checkpoint() if path is None else path
     if read_metadata(source).get("format") == weights_file.FORMAT:
-        return LoadedModel(weights_file.load_reference(source, device).predictor, None)
+        return LoadedModel(weights_file.load_reference(source, device, options).predictor, None)
     loaded = load_predictor(source, device)
     return LoadedModel(loaded.predictor, loaded.codec)

@@ -16,6 +16,7 @@ from distillnerf_core.language.codec import FeatureCodec
 from distillnerf_core.language.encoders import MiniLmEncoder, TextEncoder
 from distillnerf_core.model.denormals import flushed_denormals
 from distillnerf_core.model.loading import Predictor, load_model
+from distillnerf_core.model.options import ModelOptions
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.perception.config import PerceptionConfig
 from distillnerf_core.perception.images import open_distance, scatter_cameras, semantic_image, z_depth_image
@@ -76,6 +77,7 @@ class PerceptionPipeline:
         config: PerceptionConfig | None = None,
         device: str = "auto",
         encoder: TextEncoder | None = None,
+        options: ModelOptions | None = None,
     ) -> "PerceptionPipeline":
         """Loads a checkpoint.
 
@@ -84,12 +86,13 @@ class PerceptionPipeline:
             config: Outputs; None: the defaults.
             device: "cpu", "cuda", "cuda:1" ... or "auto": the GPU if there is one.
             encoder: Text encoder; None: all-MiniLM-L6-v2.
+            options: How the network is run; None: the defaults.
 
         Raises:
             CheckpointError: If the file is missing, damaged or of another architecture.
             ConfigurationError: If the device does not exist.
         """
-        loaded = load_model(path, choose_device(device))
+        loaded = load_model(path, choose_device(device), options)
         return cls(loaded.predictor, loaded.codec, config, encoder)
 
     @property

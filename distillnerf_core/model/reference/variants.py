@@ -13,6 +13,7 @@ from distillnerf_core.geometry.contraction import ContractedSpace
 from distillnerf_core.geometry.transforms import invert_rigid
 from distillnerf_core.model.depth_bins import DepthBinsConfig, depth_edges
 from distillnerf_core.model.depth_prior.extractor import DepthPriorConfig
+from distillnerf_core.model.options import ModelOptions
 from distillnerf_core.model.reference.choices import FOLLOWED, Choice
 from distillnerf_core.model.renderer import RendererConfig
 
@@ -102,6 +103,12 @@ class ReferenceConfig(Config):
     def empty_first_leaf(self) -> bool:
         """Whether the first voxel of each level holds zeros."""
         return Choice.EMPTY_FIRST_LEAF in self.choices
+
+    def with_options(self, options: ModelOptions) -> "ReferenceConfig":
+        """Returns the variant with its depth prior run as asked for."""
+        size = options.prior_size or self.prior.short_side_px
+        changes = {"short_side_px": size, "precision": options.prior_precision}
+        return self.model_copy(update={"prior": self.prior.model_copy(update=changes)})
 
     def field_from_ego(self) -> Float[Tensor, "4 4"]:
         """Returns the rigid transform from the ego frame to the field's frame, metres."""

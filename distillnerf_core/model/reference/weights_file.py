@@ -10,6 +10,7 @@ import torch
 from distillnerf_core.configuration import parse_config
 from distillnerf_core.errors import CheckpointError, ConfigurationError
 from distillnerf_core.model.checkpoint import read_safetensors, write_safetensors
+from distillnerf_core.model.options import ModelOptions
 from distillnerf_core.model.reference.building import build_predictor
 from distillnerf_core.model.reference.conversion import ConvertedWeights
 from distillnerf_core.model.reference.predictor import ReferencePredictor
@@ -59,12 +60,15 @@ def save_reference(path: Path, weights: ConvertedWeights, provenance: dict[str, 
     write_safetensors(path, weights.tensors, metadata)
 
 
-def load_reference(path: Path, device: torch.device | str = "cpu") -> LoadedReference:
+def load_reference(
+    path: Path, device: torch.device | str = "cpu", options: ModelOptions | None = None
+) -> LoadedReference:
     """Loads converted weights; nothing in the file is executed.
 
     Args:
         path: File written by `save_reference`.
         device: Where the network shall live.
+        options: How the depth prior is run; None: as published.
 
     Raises:
         CheckpointError: If the file is missing, damaged, something else, or of another version.
@@ -78,7 +82,7 @@ def load_reference(path: Path, device: torch.device | str = "cpu") -> LoadedRefe
     try:
         config = parse_config(json.loads(metadata["config"]), ReferenceConfig, f"configuration in {path}")
         provenance = json.loads(metadata["provenance"])
-        predictor = build_predictor(config, tensors)
+        predictor = build_predictor(config.with_options(options or ModelOptions()), tensors)
     except (KeyError, json.JSONDecodeError, ConfigurationError, RuntimeError) as err:
         raise CheckpointError(f"{path}: converted by another version of distillnerf, convert it again: {err}") from err
     return LoadedReference(predictor.to(device), provenance, path)

@@ -1,0 +1,52 @@
+"""How a network is run, beyond its weights."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from distillnerf_core.configuration import Config
+
+
+class ModelOptions(Config):
+    """Options of loading a network; those of the published network are refused or idle for others, as each says."""
+
+    prior_size: int = Field(
+        default=0,
+        ge=0,
+        le=1498,
+        description="Published network: shorter side in pixels at which its depth prior sees the images, a multiple "
+        "of 14; smaller is faster and less faithful; 0: as published, 518",
+    )
+    prior_precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="Published network: precision of its depth prior; bfloat16 is faster where the machine has it",
+    )
+    clip_folder: str = Field(
+        default="",
+        description="Published network, variants -clip: Hugging Face folder of openai/clip-vit-large-patch14-336, "
+        "whose text tower answers texts",
+    )
+    clip_compression: str = Field(
+        default="",
+        description="Published network, variants -clip: file clip_reduction_pca.npz that came with the checkpoint",
+    )
+
+    @field_validator("prior_size")
+    @classmethod
+    def _whole_patches(cls, value: int) -> int:
+        if value % 14:
+            raise ValueError(
+                f"expected a multiple of 14 pixels (a patch), got {value}: try {max(14, value // 14 * 14)}"
+            )
+        return value
+
+    @property
+    def clip_folder_path(self) -> Path | None:
+        """Folder of CLIP's text tower; None where none was given."""
+        return Path(self.clip_folder).expanduser() if self.clip_folder else None
+
+    @property
+    def clip_compression_path(self) -> Path | None:
+        """File of the compression of CLIP features; None where none was given."""
+        return Path(self.clip_compression).expanduser() if self.clip_compression else None
