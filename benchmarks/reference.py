@@ -113,7 +113,7 @@ class Bench:
         coarse = self._stage("coarse depth", lambda: predictor.coarse_depth(images, prior))
         seen: list[tuple[Tensor, Tensor]] = []
         hook = predictor.fine_depth.scorer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
-        fine = self._stage("fine depth", lambda: predictor.fine_depth(images, coarse.features, coarse.depth.distance_m))
+        fine = self._stage("fine depth", lambda: predictor.fine_depth(images, coarse.features, coarse.distance_m))
         hook.remove()
         lifted = self._stage("lifting and pooling", lambda: self._pool(fine))
         field = self._stage(

@@ -65,12 +65,13 @@ def pool(
     rows = torch.arange(len(pixels), device=pixels.device).repeat_interleave(candidates)
     half = features.shape[1] // 2
     weights = frustum.occupancy.reshape(-1)
-    limit = frustum.logit_limit
     pooled = []
     for group, content in (
         (groups.coarsen(fine_level - coarse_level), pixels[:, :half]),
         (groups, pixels[:, half:]),
     ):
         mean = pool_weighted_mean(group, weights, rows, torch.cat((content, ones), dim=1))
-        pooled.append(torch.cat((mean[:, :-1], limit * (2.0 * mean[:, -1:] - 1.0)), dim=1))
+        # In place: the table of fine voxels is the largest thing that lifting holds.
+        mean[:, -1].mul_(2.0).sub_(1.0).mul_(frustum.logit_limit)
+        pooled.append(mean)
     return LiftedVoxels(build_structure(groups.keys, fine_level, coarse_level), fine=pooled[1], coarse=pooled[0])

@@ -39,11 +39,11 @@ class CoarseEstimate:
 
     Attributes:
         features: Features at the size of the images.
-        depth: Expected distance along unit rays, metres, with the weight of each interval.
+        distance_m: Expected distance along unit rays.
     """
 
     features: Float[Tensor, "cameras 64 h w"]
-    depth: RayDepth
+    distance_m: Float[Tensor, "cameras h w"]
 
 
 class CoarseDepthStage(nn.Module):
@@ -75,10 +75,11 @@ class CoarseDepthStage(nn.Module):
     def forward(
         self, images: Float[Tensor, "cameras 3 h w"], prior_features: Float[Tensor, "cameras 128 h w"]
     ) -> CoarseEstimate:
-        """Returns features, and distances with the weights of all intervals.
+        """Returns features and distances.
 
         The images pass the convolutions together: instance normalisation of a few pixels amplifies rounding, so that
-        even the order of additions shows in the result. Rays are rendered camera by camera, to hold less.
+        even the order of additions shows in the result. Rays are rendered camera by camera, and what their intervals
+        weigh, 28 MiB a camera, is let go.
 
         Args:
             images: RGB in [0, 1].
@@ -87,14 +88,10 @@ class CoarseDepthStage(nn.Module):
         hidden = self.fusion(torch.cat((self.pyramid(images), prior_features), dim=1))
         corrected = prior_features + instance_norm(self.correction(hidden))
         features = leaky(self.projection(corrected))
-        rendered = [self._render(camera) for camera in torch.split(features, 1)]
-        depth = RayDepth(
-            torch.cat([part.distance_m for part in rendered]),
-            torch.cat([part.weights for part in rendered]),
-            torch.cat([part.opacity for part in rendered]),
-        )
-        return CoarseEstimate(features, depth)
+        distances = [self.render(camera).distance_m for camera in torch.split(features, 1)]
+        return CoarseEstimate(features, torch.cat(distances))
 
-    def _render(self, features: Float[Tensor, "cameras 64 h w"]) -> RayDepth:
+    def render(self, features: Float[Tensor, "cameras 64 h w"]) -> RayDepth:
+        """Renders the density of each ray from the features, with the weight of every interval (for supervision)."""
         logits = soft_clamp(self.density_head(features), LOGIT_LIMIT).permute(0, 2, 3, 1)
         return render_intervals(density_from_logit(logits), self.edges_m)

@@ -66,7 +66,7 @@ class ReferencePredictor(nn.Module):
         """
         prior = self.depth_prior(images) if prior_features is None else prior_features
         coarse = self.coarse_depth(images, prior)
-        fine = self.fine_depth(images, coarse.features, coarse.depth.distance_m)
+        fine = self.fine_depth(images, coarse.features, coarse.distance_m)
         rig = lifting_rig(self._in_field(cameras), self.config.original_width)
         lifted = pool(fine.frustum, lift(fine.frustum, rig), fine.features, self.config.space, self.config.levels)
         head = no_language if self.feature_head is None else self.feature_head

@@ -35,7 +35,7 @@ def seeded_tensors(shared_dir: Path, golden_dir: Path) -> Callable[[str], dict[s
         return {
             key[len(prefix) :]: torch.from_numpy(recipe.tensor_for(key, tuple(map(int, shape.split("x")))))
             for key, shape, _, kind, _ in rows
-            if kind == "param" and key.startswith(prefix)
+            if kind != "buffer" and key.startswith(prefix)
         }
 
     return tensors
@@ -86,19 +86,23 @@ def golden_images(golden_dir: Path) -> Tensor:
 
 
 @pytest.fixture
-def golden_coarse(
-    golden_dir: Path,
-    golden_images: Tensor,
+def golden_coarse_stage(
     seeded_tensors: Callable[[str], dict[str, Tensor]],
     load_official: Callable[[nn.Module, Mapping[str, Tensor], OfficialNames], None],
-    two_threads: None,
-) -> CoarseEstimate:
-    """What the first stage of the linear variant makes of the images, with seeded weights."""
+) -> CoarseDepthStage:
+    """The first stage of the linear variant, with seeded weights."""
     bins = DepthBinsConfig(spacing="contracted", near_m=0.1, far_m=50.0, inner_m=50.0, step_m=0.2, ratio=0.999)
     stage = CoarseDepthStage(bins)
     load_official(stage, seeded_tensors("model.coarse_monodepth_estimator."), coarse.OFFICIAL_NAMES)
+    return stage.requires_grad_(False)
+
+
+@pytest.fixture
+def golden_coarse(
+    golden_dir: Path, golden_images: Tensor, golden_coarse_stage: CoarseDepthStage, two_threads: None
+) -> CoarseEstimate:
+    """What the first stage makes of the images."""
     # Stored in half precision; the published network was given the rounded features, too.
     prior = torch.from_numpy(np.load(golden_dir / "cameras_inputs.npz")["depthanything_feat"]).float()
-    with torch.no_grad():
-        estimate: CoarseEstimate = stage(golden_images, prior)
+    estimate: CoarseEstimate = golden_coarse_stage(golden_images, prior)
     return estimate
