@@ -14,7 +14,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,16 +25,12 @@ from torch import Tensor, nn
 
 from benchmarks.cost import Cost, measure
 from benchmarks.reference_naive import pool_points, render_densely, score_candidates
-from distillnerf_core.geometry.cameras import CameraRig
-from distillnerf_core.geometry.rays import camera_rays
 from distillnerf_core.model.denormals import flushed_denormals
-from distillnerf_core.model.lifting import LiftedVoxels, lift, pool
+from distillnerf_core.model.lifting import LiftedVoxels, pool
 from distillnerf_core.model.reference.building import build_predictor, expected_shapes
 from distillnerf_core.model.reference.fine import FineEstimate
-from distillnerf_core.model.reference.pixel_grids import lifting_rig, render_rig
 from distillnerf_core.model.reference.predictor import ReferencePredictor
 from distillnerf_core.model.reference.variants import VARIANTS, ReferenceConfig
-from distillnerf_core.model.reference.voxel_field import no_language, reference_field
 from distillnerf_core.model.renderer import render_rays
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.simulation.scene import sample_scene
@@ -105,9 +101,9 @@ class Bench:
 
     def _encode(self) -> Encoded:
         """Goes through the stages of `ReferencePredictor.encode` one by one."""
-        predictor, config, images = self.predictor, self.config, self.images
+        predictor, images = self.predictor, self.images
         if self.skip_prior:
-            prior = _smooth_noise(len(images), *config.input_size)
+            prior = _smooth_noise(len(images), *self.config.input_size)
         else:
             prior = self._stage("depth prior", lambda: predictor.depth_prior(images))
         coarse = self._stage("coarse depth", lambda: predictor.coarse_depth(images, prior))
@@ -115,14 +111,9 @@ class Bench:
         hook = predictor.fine_depth.scorer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
         fine = self._stage("fine depth", lambda: predictor.fine_depth(images, coarse.features, coarse.distance_m))
         hook.remove()
-        lifted = self._stage("lifting and pooling", lambda: self._pool(fine))
-        field = self._stage(
-            "sparse network and field",
-            lambda: reference_field(
-                lifted, predictor.voxel_network, config.space, no_language, empty_first_leaf=config.empty_first_leaf
-            ),
-        )
-        return Encoded(seen[0], fine, lifted, replace(field, field_from_ego=config.field_from_ego()))
+        lifted = self._stage("lifting and pooling", lambda: predictor.lift_and_pool(fine, self.rig))
+        field = self._stage("sparse network and field", lambda: predictor.field(lifted))
+        return Encoded(seen[0], fine, lifted, field)
 
     def _render(self, field: SceneField) -> None:
         decoder, rig = self.predictor.decoder, self.rig.resized(*self.config.render_size)
@@ -137,13 +128,6 @@ class Bench:
         self.rows.append(Row(name, cost))
         return result
 
-    def _pool(self, fine: FineEstimate) -> LiftedVoxels:
-        rig = lifting_rig(self._field_rig(), self.config.original_width)
-        return pool(fine.frustum, lift(fine.frustum, rig), fine.features, self.config.space, self.config.levels)
-
-    def _field_rig(self) -> CameraRig:
-        return replace(self.rig, camera_to_ego=self.config.field_from_ego() @ self.rig.camera_to_ego)
-
     def _compare_scorer(self, features: Tensor, distances_m: Tensor) -> None:
         scorer = self.predictor.fine_depth.scorer
         self._compare(
@@ -153,8 +137,7 @@ class Bench:
         )
 
     def _compare_pooling(self, fine: FineEstimate, lifted: LiftedVoxels) -> None:
-        rig = lifting_rig(self._field_rig(), self.config.original_width)
-        points = lift(fine.frustum, rig)
+        points = self.predictor.lift(fine.frustum, self.rig)
         given = (fine.frustum, points, fine.features, self.config.space, self.config.levels)
 
         def lean() -> tuple[Tensor, ...]:
@@ -167,8 +150,7 @@ class Bench:
 
     def _compare_rendering(self, field: SceneField) -> None:
         config = self.config
-        grid = render_rig(self._field_rig().resized(*config.render_size), config.input_size, config.original_width)
-        rays = camera_rays(grid)
+        rays = self.predictor.rays(self.rig.resized(*config.render_size))
         origins, directions = rays.origins_m.reshape(-1, 3), rays.directions.reshape(-1, 3)
         chosen = torch.linspace(0, len(origins) - 1, min(COMPARED_RAYS, len(origins))).long()
         origins, directions = origins[chosen], directions[chosen]

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from distillnerf_core.frames import MultiViewFrame
 from distillnerf_core.geometry.cameras import CameraRig
-from distillnerf_core.geometry.rays import camera_rays
+from distillnerf_core.geometry.rays import Rays, camera_rays
 from distillnerf_core.model.depth_prior.extractor import DepthPrior
-from distillnerf_core.model.lifting import lift, pool
-from distillnerf_core.model.reference.coarse import CoarseDepthStage
+from distillnerf_core.model.fine_depth import Frustum
+from distillnerf_core.model.lifting import LiftedVoxels, lift, pool
+from distillnerf_core.model.reference.coarse import CoarseDepthStage, CoarseEstimate
 from distillnerf_core.model.reference.decoder import ReferenceDecoder
 from distillnerf_core.model.reference.feature_head import FeatureHead
-from distillnerf_core.model.reference.fine import FineDepthStage
+from distillnerf_core.model.reference.fine import FineDepthStage, FineEstimate
 from distillnerf_core.model.reference.pixel_grids import lifting_rig, render_rig
 from distillnerf_core.model.reference.variants import ReferenceConfig
 from distillnerf_core.model.reference.voxel_field import no_language, reference_field
@@ -64,16 +65,49 @@ class ReferencePredictor(nn.Module):
         Returns:
             Field in its own frame, which look-ups in the ego frame account for.
         """
+        # What depth the pixels have is needed until they are pooled, and let go before the sparse network.
+        return self.field(self.lift_and_pool(self.estimate_depth(images, prior_features), cameras))
+
+    def estimate_depth(
+        self,
+        images: Float[Tensor, "cameras 3 height width"],
+        prior_features: Float[Tensor, "cameras 128 height width"] | None = None,
+    ) -> FineEstimate:
+        """Runs the depth prior and both depth stages; arguments as for `encode`."""
         prior = self.depth_prior(images) if prior_features is None else prior_features
-        coarse = self.coarse_depth(images, prior)
-        fine = self.fine_depth(images, coarse.features, coarse.distance_m)
-        rig = lifting_rig(self._in_field(cameras), self.config.original_width)
-        lifted = pool(fine.frustum, lift(fine.frustum, rig), fine.features, self.config.space, self.config.levels)
+        coarse: CoarseEstimate = self.coarse_depth(images, prior)
+        estimate: FineEstimate = self.fine_depth(images, coarse.features, coarse.distance_m)
+        return estimate
+
+    def lift(self, frustum: Frustum, cameras: CameraRig) -> Float[Tensor, "cameras h w candidates 3"]:
+        """Places every candidate in the field's frame, through the published pixel grid, metres."""
+        return lift(frustum, lifting_rig(self._in_field(cameras), self.config.original_width))
+
+    def lift_and_pool(self, estimate: FineEstimate, cameras: CameraRig) -> LiftedVoxels:
+        """Lifts the candidates into the field's frame and averages them in voxels of both levels.
+
+        Args:
+            estimate: What `estimate_depth` says of the images.
+            cameras: Calibration of the images, ego frame.
+        """
+        points = self.lift(estimate.frustum, cameras)
+        return pool(estimate.frustum, points, estimate.features, self.config.space, self.config.levels)
+
+    def field(self, lifted: LiftedVoxels) -> SceneField:
+        """Runs the sparse network on pooled voxels and lays out the field."""
         head = no_language if self.feature_head is None else self.feature_head
-        field = reference_field(
-            lifted, self.voxel_network, self.config.space, head, empty_first_leaf=self.config.empty_first_leaf
-        )
-        return replace(field, field_from_ego=self.config.field_from_ego().to(images.device))
+        first = self.config.empty_first_leaf
+        field = reference_field(lifted, self.voxel_network, self.config.space, head, empty_first_leaf=first)
+        return replace(field, field_from_ego=self.config.field_from_ego().to(lifted.fine.device))
+
+    def rays(self, cameras: CameraRig) -> Rays:
+        """Returns the rays of the published render grid, in the field's frame.
+
+        Args:
+            cameras: Calibration at the size of the grid, ego frame.
+        """
+        config = self.config
+        return camera_rays(render_rig(self._in_field(cameras), config.input_size, config.original_width))
 
     def render(self, field: SceneField, cameras: CameraRig, color: bool = True, language: bool = True) -> RenderedViews:
         """Renders a field into cameras, on the published grid of their size.
@@ -87,10 +121,9 @@ class ReferencePredictor(nn.Module):
         """
         decoder = self.decoder if color else None
         content = field.language if decoder is None else field.appearance
-        grid = render_rig(self._in_field(cameras), self.config.input_size, self.config.original_width)
         empty, config = content[field.empty_row], self.config.renderer
         offset = content - empty
-        chunks = camera_rays(grid).chunks(config.chunk_rays)
+        chunks = self.rays(cameras).chunks(config.chunk_rays)
         parts = [render_rays(field, offset, origins, directions, config) for origins, directions in chunks]
         shape = (len(cameras), cameras.height, cameras.width)
         # The sample weights of a ray add up to its opacity, with which it sees what empty space holds.
