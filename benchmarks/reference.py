@@ -172,11 +172,14 @@ class Bench:
 
 
 def seeded_predictor(config: ReferenceConfig) -> ReferencePredictor:
-    """Returns a predictor with random weights that keep the size of activations."""
+    """Returns a predictor with seeded weights."""
+    return build_predictor(config, seeded_tensors(config))
+
+
+def seeded_tensors(config: ReferenceConfig) -> dict[str, Tensor]:
+    """Returns random weights that keep the size of activations, by their names in `ReferencePredictor`."""
     generator = torch.Generator().manual_seed(SEED)
-    return build_predictor(
-        config, {name: _seeded(name, shape, generator) for name, shape in expected_shapes(config).items()}
-    )
+    return {name: _seeded(name, shape, generator) for name, shape in expected_shapes(config).items()}
 
 
 def _seeded(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
