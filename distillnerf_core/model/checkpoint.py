@@ -15,6 +15,7 @@ from distillnerf_core.configuration import parse_config
 from distillnerf_core.errors import CheckpointError, ConfigurationError
 from distillnerf_core.language.codec import FeatureCodec, codec_from_state
 from distillnerf_core.model.predictor import PredictorConfig, ScenePredictor
+from distillnerf_core.model.tensor_shapes import shape_problems
 
 FORMAT = "distillnerf-predictor-1"
 _PREDICTOR, _LANGUAGE = "predictor.", "language."
@@ -169,15 +170,7 @@ def _read_config(text: str, source: Path) -> PredictorConfig:
 
 
 def _check_weights(predictor: ScenePredictor, weights: dict[str, Tensor], source: Path) -> None:
-    expected = {name: tuple(value.shape) for name, value in predictor.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
-    problems = [f"missing {name}" for name in expected.keys() - found.keys()]
-    problems += [f"unexpected {name}" for name in found.keys() - expected.keys()]
-    problems += [
-        f"{name} has shape {found[name]}, expected {expected[name]}"
-        for name in expected.keys() & found.keys()
-        if found[name] != expected[name]
-    ]
+    problems = shape_problems(predictor.state_dict(), weights)
     if problems:
-        listed = "; ".join(sorted(problems)[:8])
+        listed = "; ".join(problems[:8])
         raise CheckpointError(f"{source}: checkpoint of another architecture, {len(problems)} problems: {listed}")

@@ -17,6 +17,7 @@ from distillnerf_core.errors import CheckpointError
 from distillnerf_core.model.depth_prior.extractor import DepthPrior, DepthPriorConfig
 from distillnerf_core.model.depth_prior.names import translate
 from distillnerf_core.model.depth_prior.vision_transformer import LEVELS
+from distillnerf_core.model.tensor_shapes import shape_problems
 
 _LOGGER = logging.getLogger(__name__)
 REPOSITORY = "LiheYoung/depth-anything-base-hf"
@@ -169,17 +170,10 @@ def _join_attention(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _check_tensors(tensors: Mapping[str, Tensor], config: DepthPriorConfig, file: Path) -> None:
     with torch.device("meta"):
-        expected = {name: tuple(value.shape) for name, value in DepthPrior(config).state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    problems = [f"missing {name}" for name in expected.keys() - found.keys()]
-    problems += [f"unexpected {name}" for name in found.keys() - expected.keys()]
-    problems += [
-        f"{name} has shape {found[name]}, expected {expected[name]}"
-        for name in expected.keys() & found.keys()
-        if found[name] != expected[name]
-    ]
+        expected = DepthPrior(config).state_dict()
+    problems = shape_problems(expected, tensors)
     if problems:
-        listed = "; ".join(sorted(problems)[:8])
+        listed = "; ".join(problems[:8])
         raise CheckpointError(
             f"depth prior: {file}: {len(problems)} tensors do not fit Depth Anything v1: {listed}; "
             f"{_remedy(file.parent)}"
