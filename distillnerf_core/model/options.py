@@ -7,6 +7,9 @@ from pydantic import Field, field_validator
 
 from distillnerf_core.configuration import Config
 
+LIDAR_TOP_ORIGIN_M = (0.943713, 0.0, 1.84023)
+"""Origin of nuScenes' LIDAR_TOP in its ego frame (x forward, y left, z up, on the ground), of most of its drives."""
+
 
 class ModelOptions(Config):
     """Options of loading a network; those of the published network are refused or idle for others, as each says."""
@@ -21,6 +24,11 @@ class ModelOptions(Config):
     prior_precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
         description="Published network: precision of its depth prior; bfloat16 is faster where the machine has it",
+    )
+    field_origin_m: tuple[float, float, float] = Field(
+        default=LIDAR_TOP_ORIGIN_M,
+        description="Published network, but for Waymo's: where its field has its origin in the base frame, metres; "
+        "1.84 m above the ground, where nuScenes has its LiDAR",
     )
     clip_folder: str = Field(
         default="",

@@ -1,1 +1,3 @@
-"""The published network and its weights; `conversion.from_state_dict` builds it from a checkpoint."""
+"""The published network and its weights."""
+
+from distillnerf_core.model.reference.conversion import from_state_dict as from_state_dict

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor
 
@@ -96,19 +97,32 @@ def convert_state_dict(
     return ConvertedWeights(config.name, fitting, found.tensors, found.ignored)
 
 
-def from_state_dict(state_dict: Mapping[str, Tensor], variant: str = AUTO) -> ReferencePredictor:
+def from_state_dict(
+    state_dict: Mapping[str, Tensor],
+    variant: str = AUTO,
+    *,
+    input_size: tuple[int, int] | None = None,
+    rig_frame: Literal["ego", "field"] = "ego",
+) -> ReferencePredictor:
     """Returns the published network with the weights of a published checkpoint, in evaluation mode.
 
     Args:
         state_dict: Official names, with or without the prefixes `model.` and `module.`. Its 32-bit tensors are shared
             with the predictor.
         variant: Name of a variant, or `auto` to tell it from the shapes.
+        input_size: Height and width of the images in pixels; None: the variant's. The render grid has half of it.
+        rig_frame: Frame in which rigs are calibrated: the ego frame, or already the field's (nuScenes' LIDAR_TOP).
 
     Raises:
         CheckpointError: As `convert_state_dict`.
     """
     converted = convert_state_dict(state_dict, variant)
-    return build_predictor(VARIANTS[converted.variant], converted.tensors)
+    config = VARIANTS[converted.variant]
+    if input_size is not None:
+        config = config.at_size(*input_size)
+    if rig_frame == "field":
+        config = config.in_field_frame()
+    return build_predictor(config, converted.tensors)
 
 
 def _variant(name: str) -> ReferenceConfig:

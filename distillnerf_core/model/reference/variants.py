@@ -13,7 +13,7 @@ from distillnerf_core.geometry.contraction import ContractedSpace
 from distillnerf_core.geometry.transforms import invert_rigid
 from distillnerf_core.model.depth_bins import DepthBinsConfig, depth_edges
 from distillnerf_core.model.depth_prior.extractor import DepthPriorConfig
-from distillnerf_core.model.options import ModelOptions
+from distillnerf_core.model.options import LIDAR_TOP_ORIGIN_M, ModelOptions
 from distillnerf_core.model.reference.choices import FOLLOWED, Choice
 from distillnerf_core.model.renderer import RendererConfig
 
@@ -57,7 +57,7 @@ class ReferenceConfig(Config):
     renderer_bin_stride: int = 1
     feature_head: bool = False
     levels: tuple[int, int] = (7, 9)
-    field_origin_m: tuple[float, float, float] = (0.943713, 0.0, 1.84023)
+    field_origin_m: tuple[float, float, float] = LIDAR_TOP_ORIGIN_M
     field_yaw_deg: float = -90.0
     prior: DepthPriorConfig = DepthPriorConfig()
     choices: tuple[Choice, ...] = FOLLOWED
@@ -104,11 +104,27 @@ class ReferenceConfig(Config):
         """Whether the first voxel of each level holds zeros."""
         return Choice.EMPTY_FIRST_LEAF in self.choices
 
+    @property
+    def field_at_lidar(self) -> bool:
+        """Whether the field's frame is nuScenes' LIDAR_TOP (y ahead), not the vehicle's."""
+        return self.field_yaw_deg != 0.0
+
     def with_options(self, options: ModelOptions) -> "ReferenceConfig":
-        """Returns the variant with its depth prior run as asked for."""
+        """Returns the variant run as asked for."""
         size = options.prior_size or self.prior.short_side_px
-        changes = {"short_side_px": size, "precision": options.prior_precision}
-        return self.model_copy(update={"prior": self.prior.model_copy(update=changes)})
+        prior = self.prior.model_copy(update={"short_side_px": size, "precision": options.prior_precision})
+        origin = options.field_origin_m if self.field_at_lidar else self.field_origin_m
+        return self.model_copy(update={"prior": prior, "field_origin_m": origin})
+
+    def at_size(self, height: int, width: int) -> "ReferenceConfig":
+        """Returns the variant for images of another size, pixels; its parameters are the same."""
+        changes = {"image_height": height, "image_width": width}
+        changes |= {"render_height": height // 2, "render_width": width // 2}
+        return self.model_copy(update=changes)
+
+    def in_field_frame(self) -> "ReferenceConfig":
+        """Returns the variant for rigs that are calibrated in the field's frame, nuScenes' LIDAR_TOP, already."""
+        return self.model_copy(update={"field_origin_m": (0.0, 0.0, 0.0), "field_yaw_deg": 0.0})
 
     def field_from_ego(self) -> Float[Tensor, "4 4"]:
         """Returns the rigid transform from the ego frame to the field's frame, metres."""

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from distillnerf_core.geometry.cameras import CameraRig, scale_intrinsics
 from distillnerf_core.model.depth_bins import DepthBinsConfig
 from distillnerf_core.model.depth_prior.names import translate
 from distillnerf_core.model.reference import coarse
@@ -80,9 +81,30 @@ def two_threads() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def golden_images(golden_dir: Path) -> Tensor:
+def golden_inputs(golden_dir: Path) -> dict[str, Tensor]:
+    """What the golden files were made from: images of 36 x 64, calibration, features of the depth prior.
+
+    The features are stored in half precision; the published network was given the rounded ones, too.
+    """
+    with np.load(golden_dir / "cameras_inputs.npz") as archive:
+        return {name: torch.from_numpy(archive[name]).float() for name in archive.files}
+
+
+@pytest.fixture(scope="session")
+def golden_rig(golden_inputs: dict[str, Tensor]) -> CameraRig:
+    """The golden cameras in our convention: pixel centres at integer + 0.5, the LiDAR frame as the ego frame."""
+    height, width = golden_inputs["imgs"].shape[-2:]
+    poses = torch.eye(4).repeat(2, 1, 1)
+    poses[:, :3, :3], poses[:, :3, 3] = golden_inputs["rots"][0], golden_inputs["trans"][0]
+    intrinsics = golden_inputs["intrins"][0].clone()
+    intrinsics[:, :2, 2] += 0.5
+    return CameraRig(("a", "b"), scale_intrinsics(intrinsics, width / 1600, height / 900), poses, height, width)
+
+
+@pytest.fixture(scope="session")
+def golden_images(golden_inputs: dict[str, Tensor]) -> Tensor:
     """Images [2 3 36 64] that the golden files were made from."""
-    return torch.from_numpy(np.load(golden_dir / "cameras_inputs.npz")["imgs"][0])
+    return golden_inputs["imgs"][0]
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 from collections.abc import Callable
-from pathlib import Path
 
-import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
 from distillnerf_core.frames import MultiViewFrame
-from distillnerf_core.geometry.cameras import CameraRig, scale_intrinsics
+from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.geometry.rays import camera_rays
 from distillnerf_core.geometry.transforms import invert_rigid, transform_points
 from distillnerf_core.model.depth_prior.dpt import DensePredictionConfig
@@ -31,16 +28,8 @@ STAGES = ("coarse_monodepth_estimator", "fine_mono_depth_estimator", "multi_view
 
 def make_predictor(variant: str, seeded: Callable[[str], dict[str, Tensor]], *, in_lidar: bool) -> ReferencePredictor:
     """A variant at the golden size, with the seeded weights and a prior that is never run."""
-    changes: dict[str, object] = {
-        "image_height": HEIGHT,
-        "image_width": WIDTH,
-        "render_height": RENDER[0],
-        "render_width": RENDER[1],
-        "prior": SMALL_PRIOR,
-    }
-    if in_lidar:
-        changes |= {"field_origin_m": (0.0, 0.0, 0.0), "field_yaw_deg": 0.0}
-    predictor = ReferencePredictor(VARIANTS[variant].model_copy(update=changes))
+    config = VARIANTS[variant].at_size(HEIGHT, WIDTH).model_copy(update={"prior": SMALL_PRIOR})
+    predictor = ReferencePredictor(config.in_field_frame() if in_lidar else config)
     names = reference_names(VARIANTS[variant].feature_head)
     last = "projector.volume_renderer" if VARIANTS[variant].feature_head else "decoder"
     prefixes = [f"model.{stage}." for stage in (*STAGES, last)]
@@ -51,47 +40,33 @@ def make_predictor(variant: str, seeded: Callable[[str], dict[str, Tensor]], *, 
     return predictor.eval().requires_grad_(False)
 
 
-@pytest.fixture(scope="module")
-def inputs(golden_dir: Path) -> dict[str, Tensor]:
-    with np.load(golden_dir / "cameras_inputs.npz") as archive:
-        return {name: torch.from_numpy(archive[name]).float() for name in archive.files}
-
-
-@pytest.fixture(scope="module")
-def rig(inputs: dict[str, Tensor]) -> CameraRig:
-    """The golden cameras; their LiDAR frame is the ego frame."""
-    poses = torch.eye(4).repeat(2, 1, 1)
-    poses[:, :3, :3], poses[:, :3, 3] = inputs["rots"][0], inputs["trans"][0]
-    intrinsics = inputs["intrins"][0].clone()
-    intrinsics[:, :2, 2] += 0.5
-    return CameraRig(("a", "b"), scale_intrinsics(intrinsics, WIDTH / 1600, HEIGHT / 900), poses, HEIGHT, WIDTH)
-
-
 def test_a_glance_becomes_a_field_and_the_field_images(
-    inputs: dict[str, Tensor], rig: CameraRig, seeded_tensors: Callable[[str], dict[str, Tensor]]
+    golden_inputs: dict[str, Tensor], golden_rig: CameraRig, seeded_tensors: Callable[[str], dict[str, Tensor]]
 ) -> None:
     predictor = make_predictor("reference-linear", seeded_tensors, in_lidar=True)
-    field = predictor.encode(inputs["imgs"][0], rig, inputs["depthanything_feat"])
-    views = predictor.render(field, rig.resized(*RENDER))
+    field = predictor.encode(golden_inputs["imgs"][0], golden_rig, golden_inputs["depthanything_feat"])
+    views = predictor.render(field, golden_rig.resized(*RENDER))
     assert views.rgb is not None
     assert views.rgb.shape == (2, 3, HEIGHT, WIDTH)
     assert views.language is None
     assert bool(views.rgb.isfinite().all())
     assert 0.0 < float(views.ray_distance_m.min()) <= float(views.ray_distance_m.max()) <= 50.0
-    again = predictor.render(field, rig.resized(*RENDER))
+    again = predictor.render(field, golden_rig.resized(*RENDER))
     assert again.rgb is not None
     assert torch.equal(views.rgb, again.rgb)
 
 
 def test_the_field_answers_in_the_ego_frame(
-    inputs: dict[str, Tensor], rig: CameraRig, seeded_tensors: Callable[[str], dict[str, Tensor]]
+    golden_inputs: dict[str, Tensor], golden_rig: CameraRig, seeded_tensors: Callable[[str], dict[str, Tensor]]
 ) -> None:
     in_lidar = make_predictor("reference-linear", seeded_tensors, in_lidar=True)
     in_ego = make_predictor("reference-linear", seeded_tensors, in_lidar=False)
     ego_from_lidar = invert_rigid(in_ego.config.field_from_ego())
-    ego_rig = CameraRig(rig.names, rig.intrinsics, ego_from_lidar @ rig.camera_to_ego, HEIGHT, WIDTH)
-    images, prior = inputs["imgs"][0], inputs["depthanything_feat"]
-    first, second = in_lidar.encode(images, rig, prior), in_ego.encode(images, ego_rig, prior)
+    ego_rig = CameraRig(
+        golden_rig.names, golden_rig.intrinsics, ego_from_lidar @ golden_rig.camera_to_ego, HEIGHT, WIDTH
+    )
+    images, prior = golden_inputs["imgs"][0], golden_inputs["depthanything_feat"]
+    first, second = in_lidar.encode(images, golden_rig, prior), in_ego.encode(images, ego_rig, prior)
     centers = first.space.voxel_centers(first.structure.fine_coordinates(), first.structure.fine_level)
     points = centers[:: len(centers) // 2000]
     expected, found = first.query(points), second.query(transform_points(ego_from_lidar, points))
@@ -102,16 +77,16 @@ def test_the_field_answers_in_the_ego_frame(
 
 
 def test_features_of_empty_space_are_composited_too(
-    inputs: dict[str, Tensor], rig: CameraRig, seeded_tensors: Callable[[str], dict[str, Tensor]]
+    golden_inputs: dict[str, Tensor], golden_rig: CameraRig, seeded_tensors: Callable[[str], dict[str, Tensor]]
 ) -> None:
     predictor = make_predictor("reference-clip", seeded_tensors, in_lidar=True)
-    field = predictor.encode(inputs["imgs"][0], rig, inputs["depthanything_feat"])
+    field = predictor.encode(golden_inputs["imgs"][0], golden_rig, golden_inputs["depthanything_feat"])
     assert predictor.decoder is None
     assert float(field.language[field.empty_row].abs().max()) > 1e-3
-    views = predictor.render(field, rig.resized(*RENDER))
+    views = predictor.render(field, golden_rig.resized(*RENDER))
     assert views.rgb is None
     assert views.language is not None
-    rays = camera_rays(render_rig(rig.resized(*RENDER), (HEIGHT, WIDTH), 1600))
+    rays = camera_rays(render_rig(golden_rig.resized(*RENDER), (HEIGHT, WIDTH), 1600))
     # A table beside the field's, whose last row is empty space but is not called so.
     whole = render_rays(
         _WithoutEmptySpace(field.logits, field.rows_of_axes),
@@ -125,11 +100,11 @@ def test_features_of_empty_space_are_composited_too(
 
 
 def test_missing_cameras_are_ignored(
-    inputs: dict[str, Tensor], rig: CameraRig, seeded_tensors: Callable[[str], dict[str, Tensor]]
+    golden_inputs: dict[str, Tensor], golden_rig: CameraRig, seeded_tensors: Callable[[str], dict[str, Tensor]]
 ) -> None:
     predictor = make_predictor("reference-linear", seeded_tensors, in_lidar=True)
-    frame = MultiViewFrame(5, rig, inputs["imgs"][0], torch.tensor([True, False]), (5, 0))
-    alone = predictor.encode(inputs["imgs"][0, :1], rig.select([0]))
+    frame = MultiViewFrame(5, golden_rig, golden_inputs["imgs"][0], torch.tensor([True, False]), (5, 0))
+    alone = predictor.encode(golden_inputs["imgs"][0, :1], golden_rig.select([0]))
     torch.testing.assert_close(predictor.encode_frame(frame).logits, alone.logits)
 
 
