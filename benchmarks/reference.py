@@ -24,24 +24,18 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from benchmarks.cost import Cost, measure
+from benchmarks.reference_inputs import seeded_predictor, simulated_frame, smooth_noise
 from benchmarks.reference_naive import pool_points, render_densely, score_candidates
 from distillnerf_core.model.denormals import flushed_denormals
 from distillnerf_core.model.lifting import LiftedVoxels, pool
-from distillnerf_core.model.reference.building import build_predictor, expected_shapes
 from distillnerf_core.model.reference.fine import FineEstimate
-from distillnerf_core.model.reference.predictor import ReferencePredictor
 from distillnerf_core.model.reference.variants import VARIANTS, ReferenceConfig
 from distillnerf_core.model.renderer import render_rays
 from distillnerf_core.model.scene_field import SceneField
-from distillnerf_core.simulation.scene import sample_scene
-from distillnerf_core.simulation.simulator import SimulationConfig, simulate_sweep
 
-SEED = 100_000
 COMPARED_RAYS = 1024
 TOLERANCE = 1e-5
 """Largest difference allowed, as a share of the largest magnitude of a tensor."""
-DENSITY_LOGIT = -3.0
-"""Bias of the coarse densities: light then travels some 20 m."""
 
 Result = TypeVar("Result")
 
@@ -85,9 +79,8 @@ class Bench:
     def __init__(self, config: ReferenceConfig, cameras: int, skip_prior: bool) -> None:
         self.config = config
         self.predictor = seeded_predictor(config)
-        simulation = SimulationConfig(height=config.image_height, width=config.image_width)
-        frame = simulate_sweep(sample_scene(SEED), 0, simulation).frame
-        self.images, self.rig = frame.images[:cameras], frame.rig.select(range(cameras))
+        frame = simulated_frame(config, cameras)
+        self.images, self.rig = frame.images, frame.rig
         self.skip_prior = skip_prior
         self.rows: list[Row] = []
 
@@ -103,7 +96,7 @@ class Bench:
         """Goes through the stages of `ReferencePredictor.encode` one by one."""
         predictor, images = self.predictor, self.images
         if self.skip_prior:
-            prior = _smooth_noise(len(images), *self.config.input_size)
+            prior = smooth_noise(len(images), *self.config.input_size)
         else:
             prior = self._stage("depth prior", lambda: predictor.depth_prior(images))
         coarse = self._stage("coarse depth", lambda: predictor.coarse_depth(images, prior))
@@ -169,31 +162,6 @@ class Bench:
         theirs, naive_cost = measure(naive)
         difference = max(relative_difference(*pair) for pair in zip(ours, theirs, strict=True))
         self.rows.append(Row(name, lean_cost, naive_cost, difference))
-
-
-def seeded_predictor(config: ReferenceConfig) -> ReferencePredictor:
-    """Returns a predictor with seeded weights."""
-    return build_predictor(config, seeded_tensors(config))
-
-
-def seeded_tensors(config: ReferenceConfig) -> dict[str, Tensor]:
-    """Returns random weights that keep the size of activations, by their names in `ReferencePredictor`."""
-    generator = torch.Generator().manual_seed(SEED)
-    return {name: _seeded(name, shape, generator) for name, shape in expected_shapes(config).items()}
-
-
-def _seeded(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    if len(shape) < 2:
-        value = DENSITY_LOGIT if name == "coarse_depth.density_head.2.bias" else float(not name.endswith("bias"))
-        return torch.full(shape, value)
-    sparse = name.startswith("voxel_network.")
-    inputs = math.prod(shape[:-1] if sparse else shape[1:])
-    return torch.randn(shape, generator=generator) / math.sqrt(inputs)
-
-
-def _smooth_noise(cameras: int, height: int, width: int) -> Tensor:
-    noise = torch.randn(cameras, 128, 8, 14, generator=torch.Generator().manual_seed(SEED))
-    return nn.functional.interpolate(noise, (height, width), mode="bilinear")
 
 
 def relative_difference(one: Tensor, other: Tensor) -> float:

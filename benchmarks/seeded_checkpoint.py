@@ -9,7 +9,7 @@ memory are those of a real one, but what it predicts is noise.
 import argparse
 from pathlib import Path
 
-from benchmarks.reference import SEED, seeded_tensors
+from benchmarks.reference_inputs import SEED, seeded_tensors
 from distillnerf_core.model.reference.conversion import ConvertedWeights
 from distillnerf_core.model.reference.variants import VARIANTS
 from distillnerf_core.model.reference.weights_file import save_reference
