@@ -48,15 +48,18 @@ def evaluate(
 def _methods(loaded: "LoadedPredictor") -> "dict[str, Method]":
     """Lists the product, the same without its second stages, and a prior that looks at no image."""
     from distillnerf_core.evaluation.estimates import FlatGroundMethod, PipelineMethod
+    from distillnerf_core.language.codec_space import CodecTextSpace
+    from distillnerf_core.language.encoders import MiniLmEncoder
     from distillnerf_core.model.predictor import Stages
     from distillnerf_core.perception.config import PerceptionConfig
     from distillnerf_core.perception.pipeline import PerceptionPipeline
 
     config = PerceptionConfig()
+    language = CodecTextSpace(loaded.codec, MiniLmEncoder())
     plain = loaded.predictor.with_stages(Stages(two_stage_depth=False, fine_voxels=False))
     return {
-        "distillnerf": PipelineMethod(PerceptionPipeline(loaded.predictor, loaded.codec, config)),
-        "one-stage, coarse only": PipelineMethod(PerceptionPipeline(plain, loaded.codec, config)),
+        "distillnerf": PipelineMethod(PerceptionPipeline(loaded.predictor, language, config)),
+        "one-stage, coarse only": PipelineMethod(PerceptionPipeline(plain, language, config)),
         "flat ground": FlatGroundMethod(FLAT_GROUND_M, config.occupancy.grid()),
     }
 

@@ -1,4 +1,4 @@
-"""The published compression of CLIP embeddings, and its query: the texts of a list compete for every point."""
+"""The published compression of CLIP embeddings."""
 
 import zipfile
 from collections.abc import Sequence
@@ -9,15 +9,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from distillnerf_core.errors import LanguageError
 from distillnerf_core.language.clip_text import ClipTextEncoder
 
 PROMPT = "a photo of a {}"
 """The sentence a word of a query is put into."""
-TEMPERATURE = 0.001
-"""Published softmax temperature over the list of a query."""
 _KEYS = ("reduction_mat", "min", "max")
 
 
@@ -82,33 +79,6 @@ def load_affine_compression(path: Path) -> AffineCompression:
             f"fetch the file that came with the checkpoint again"
         )
     return AffineCompression(*(torch.from_numpy(arrays[key]) for key in _KEYS))
-
-
-def score_queries(
-    features: Float[Tensor, "..."],
-    queries: Float[Tensor, "queries channels"],
-    channel_dim: int = -1,
-    temperature: float = TEMPERATURE,
-) -> Float[Tensor, "queries ..."]:
-    """Scores every point against every query: softmax over the queries of the cosines in the reduced space.
-
-    score_i = exp(cos(f, q_i) / T) / sum_j exp(cos(f, q_j) / T). The other queries are the only negatives: a
-    list of one scores 1 everywhere. A feature of zero scores all queries alike.
-
-    Args:
-        features: Features of any length: voxels [points channels], a rendered view [channels height width]
-            (channel_dim=0) or views [cameras channels height width] (channel_dim=1).
-        queries: Reduced texts as :meth:`AffineCompression.encode_queries` gives them.
-        channel_dim: Dimension of `features` that holds the channels.
-        temperature: Softmax temperature T.
-
-    Returns:
-        Scores in [0, 1], the queries first, then the dimensions of `features` without the channels.
-    """
-    points = features.movedim(channel_dim, 0)
-    unit = normalize(points, dim=0)
-    cosine = torch.tensordot(normalize(queries, dim=-1), unit, dims=1)
-    return torch.softmax(cosine / temperature, dim=0)
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from distillnerf_core.errors import LanguageError
+from distillnerf_core.language.encoders import check_texts
 
 _LOGGER = logging.getLogger(__name__)
 REPOSITORY = "openai/clip-vit-large-patch14-336"
@@ -61,11 +62,7 @@ class ClipTextEncoder:
             LanguageError: If there is no text, a text is empty, or the model's files are missing or
                 damaged.
         """
-        if not texts:
-            raise LanguageError("no text to encode: give at least one")
-        for index, text in enumerate(texts):
-            if not text.strip():
-                raise LanguageError(f"text {index} is empty: write what to look for, for example 'car'")
+        check_texts(texts)
         return torch.stack([self._embed_one(text) for text in texts])
 
     def _embed(self, text: str) -> Float[Tensor, " dimensions"]:

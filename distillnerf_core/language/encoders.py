@@ -32,6 +32,19 @@ class TextEncoder(Protocol):
         ...
 
 
+def check_texts(texts: Sequence[str]) -> None:
+    """Refuses a list without texts, and texts without words.
+
+    Raises:
+        LanguageError: Naming the text.
+    """
+    if not texts:
+        raise LanguageError("no text to encode: give at least one")
+    for index, text in enumerate(texts):
+        if not text.strip():
+            raise LanguageError(f"text {index} is empty: write what to look for, for example 'car'")
+
+
 class MiniLmEncoder:
     """The sentence encoder all-MiniLM-L6-v2 (384 dimensions) from its PyPI wheel, fp32 on the CPU.
 
@@ -68,11 +81,7 @@ class MiniLmEncoder:
         Raises:
             LanguageError: If there is no text, a text is empty, or the model's files are missing.
         """
-        if not texts:
-            raise LanguageError("no text to encode: give at least one")
-        for index, text in enumerate(texts):
-            if not text.strip():
-                raise LanguageError(f"text {index} is empty: write what to look for, for example 'car'")
+        check_texts(texts)
         new = [text for text in dict.fromkeys(texts) if text not in self._cache]
         known = {text: self._cache[text] for text in texts if text in self._cache}
         if new:

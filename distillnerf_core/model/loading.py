@@ -1,5 +1,6 @@
 """Any predictor from its file: this repository's own, or converted weights of the published network."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,18 @@ from torch import nn
 
 from distillnerf_core.frames import MultiViewFrame
 from distillnerf_core.geometry.cameras import CameraRig
-from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.language.clip_space import WITHOUT_TEXTS, open_clip_space
+from distillnerf_core.language.codec_space import CodecTextSpace
+from distillnerf_core.language.encoders import MiniLmEncoder, TextEncoder
+from distillnerf_core.language.text_space import NoTexts, TextSpace
 from distillnerf_core.model.checkpoint import embedded_checkpoint, load_predictor, read_metadata
 from distillnerf_core.model.options import ModelOptions
 from distillnerf_core.model.reference import weights_file
+from distillnerf_core.model.reference.predictor import ReferencePredictor
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.model.views import RenderedViews
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -42,28 +49,52 @@ class LoadedModel:
 
     Attributes:
         predictor: In evaluation mode.
-        codec: Its language feature space; None where it has none.
+        language: What it knows about texts.
     """
 
     predictor: Predictor
-    codec: FeatureCodec | None
+    language: TextSpace
 
 
 def load_model(
-    path: Path | None = None, device: torch.device | str = "cpu", options: ModelOptions | None = None
+    path: Path | None = None,
+    device: torch.device | str = "cpu",
+    options: ModelOptions | None = None,
+    encoder: TextEncoder | None = None,
 ) -> LoadedModel:
     """Loads a predictor of either kind, told by the file's metadata.
+
+    Missing or unusable files of CLIP do not stop it: the reason is in `language`.
 
     Args:
         path: File of `distillnerf train`, `fit` or `convert-checkpoint`; None for the one that ships with the package.
         device: Where the network shall live.
         options: How it is run; None: the defaults.
+        encoder: Text encoder of this repository's own checkpoints; None: all-MiniLM-L6-v2.
 
     Raises:
         CheckpointError: If the file is missing, damaged, or something else.
     """
     source = embedded_checkpoint() if path is None else path
+    options = options or ModelOptions()
     if read_metadata(source).get("format") == weights_file.FORMAT:
-        return LoadedModel(weights_file.load_reference(source, device, options).predictor, None)
+        predictor = weights_file.load_reference(source, device, options).predictor
+        return LoadedModel(predictor, _reference_language(predictor, options))
     loaded = load_predictor(source, device)
-    return LoadedModel(loaded.predictor, loaded.codec)
+    _warn_of_idle_files(options, "this checkpoint has a text encoder of its own")
+    return LoadedModel(loaded.predictor, CodecTextSpace(loaded.codec, encoder or MiniLmEncoder()))
+
+
+def _reference_language(predictor: ReferencePredictor, options: ModelOptions) -> TextSpace:
+    """Returns what a published variant knows about texts; -clip and -dino differ in their training only."""
+    name, head = predictor.config.name, predictor.feature_head
+    if head is not None and name.endswith("-clip"):
+        return open_clip_space(options.clip_folder_path, options.clip_compression_path, head.channels)
+    why = "renders colour, not features" if head is None else "has features of DINOv2, which knows no texts"
+    _warn_of_idle_files(options, f"variant {name} {why}")
+    return NoTexts(f"variant {name} {why}; use one with -clip, or the checkpoint of the package; {WITHOUT_TEXTS}")
+
+
+def _warn_of_idle_files(options: ModelOptions, why: str) -> None:
+    if options.clip_folder or options.clip_compression:
+        _LOGGER.warning("clip_folder and clip_compression are not used: %s", why)

@@ -7,7 +7,6 @@ from pydantic import Field, field_validator
 from distillnerf_core.configuration import Config
 from distillnerf_core.geometry.grids import VoxelGrid
 from distillnerf_core.language.prompts import GENERIC_NEGATIVES
-from distillnerf_core.language.scoring import DEFAULT_TEMPERATURE
 
 
 class DepthConfig(Config):
@@ -65,11 +64,14 @@ class QueryConfig(Config):
 
     threshold: float = Field(default=0.4, ge=0, le=1, description="Voxels scoring at least this belong to an answer")
     temperature: float = Field(
-        default=DEFAULT_TEMPERATURE, gt=0, description="Softmax temperature between a text and its negatives"
+        default=0.0,
+        ge=0,
+        description="Softmax temperature of scores; 0: the network's own, 0.1 or, of the published one, 0.001",
     )
     negatives: tuple[str, ...] = Field(
         default=GENERIC_NEGATIVES,
-        description="Words an answer must beat, beside the classes that are no synonym of it",
+        description="Words an answer must beat, beside the classes that are no synonym of it, where a question names "
+        "no negatives; published network: and where it has one text only",
     )
     min_region_voxels: int = Field(default=2, ge=1, description="Smaller connected regions are not reported")
     max_regions: int = Field(default=64, ge=1, description="Most regions reported for a text, best first")

@@ -9,6 +9,7 @@ from torch.nn.functional import normalize
 
 from distillnerf_core.geometry.grids import VoxelGrid
 from distillnerf_core.language.classes import FREE, OCC3D_CLASSES
+from distillnerf_core.language.text_space import TextSpace
 from distillnerf_core.model.compositing import density_from_logit
 from distillnerf_core.perception.config import OccupancyConfig
 from distillnerf_core.perception.results import OccupiedVoxels, SemanticOccupancy
@@ -32,9 +33,7 @@ class TabulatedField(Protocol):
         """Finds the row that describes each point of the ego frame, metres."""
 
 
-def occupancy_from_field(
-    field: TabulatedField, class_features: Float[Tensor, "classes channels"] | None, config: OccupancyConfig
-) -> SemanticOccupancy:
+def occupancy_from_field(field: TabulatedField, language: TextSpace, config: OccupancyConfig) -> SemanticOccupancy:
     """Samples a field on a grid: dense voxels are occupied, and carry the class nearest to their feature.
 
     Every stage works on the rows of the field, of which there are far fewer than voxels of the grid; a voxel
@@ -42,24 +41,25 @@ def occupancy_from_field(
 
     Args:
         field: The field.
-        class_features: Unit features of the classes; those after the 17 Occ3D classes (the sky) are no label
-            here. None: all that is occupied is `others`.
+        language: Where its features are compared with classes and texts. Classes after the 17 of Occ3D (the sky)
+            are no label here; without classes all that is occupied is `others`.
         config: Grid and density threshold.
     """
     grid = config.grid()
     rows = _densest_rows(field, grid, config.vertical_samples)
     density = density_from_logit(field.logits)[rows]
     mask = density > config.density_threshold
+    features = language.voxel_features(field.language)
     classes = torch.zeros_like(field.logits, dtype=torch.uint8)
-    if class_features is not None:
-        classes = nearest_class(field.language, class_features)
+    if language.class_features is not None:
+        classes = nearest_class(features, language.class_features)
     labels = torch.where(mask, classes[rows], FREE)
     return SemanticOccupancy(
         grid=grid,
         labels=labels.to(torch.uint8),
         density=density,
         confidence=1.0 - torch.exp(-density * grid.voxel_size_m),
-        occupied=OccupiedVoxels(mask.nonzero(), field.language[rows[mask]]),
+        occupied=OccupiedVoxels(mask.nonzero(), features[rows[mask]]),
     )
 
 

@@ -12,8 +12,8 @@ from distillnerf_core.errors import ConfigurationError, QueryError
 from distillnerf_core.frames import MultiViewFrame
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.language.classes import SKY, UNKNOWN
-from distillnerf_core.language.codec import FeatureCodec
-from distillnerf_core.language.encoders import MiniLmEncoder, TextEncoder
+from distillnerf_core.language.encoders import TextEncoder
+from distillnerf_core.language.text_space import EncodedQuery, TextSpace
 from distillnerf_core.model.denormals import flushed_denormals
 from distillnerf_core.model.loading import Predictor, load_model
 from distillnerf_core.model.options import ModelOptions
@@ -21,7 +21,7 @@ from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.perception.config import PerceptionConfig
 from distillnerf_core.perception.images import open_distance, scatter_cameras, semantic_image, z_depth_image
 from distillnerf_core.perception.occupancy import occupancy_from_field
-from distillnerf_core.perception.query import EncodedQuery, QueryResult, TextQuery, answer_query, encode_query
+from distillnerf_core.perception.query import QueryResult, TextQuery, answer_query
 from distillnerf_core.perception.results import (
     ALL_OUTPUTS,
     DepthImages,
@@ -49,26 +49,18 @@ class _Images:
 class PerceptionPipeline:
     """Turns frames into depth images, semantic occupancy and answers to texts."""
 
-    def __init__(
-        self,
-        predictor: Predictor,
-        codec: FeatureCodec | None,
-        config: PerceptionConfig | None = None,
-        encoder: TextEncoder | None = None,
-    ) -> None:
+    def __init__(self, predictor: Predictor, language: TextSpace, config: PerceptionConfig | None = None) -> None:
         """Takes the parts; see :meth:`from_checkpoint` for the usual way.
 
         Args:
             predictor: Network in evaluation mode, on its device.
-            codec: Language part of the same checkpoint; None where it has none.
+            language: What the same checkpoint knows about texts.
             config: Outputs; None: the defaults.
-            encoder: Text encoder; None: all-MiniLM-L6-v2, loaded at the first query.
         """
         self.device = next(predictor.parameters()).device
         self.config = config or PerceptionConfig()
-        self.codec = None if codec is None else codec.to(self.device)
+        self.language = language.to(self.device)
         self._predictor = predictor
-        self._encoder = encoder or MiniLmEncoder()
 
     @classmethod
     def from_checkpoint(
@@ -85,15 +77,15 @@ class PerceptionPipeline:
             path: Checkpoint; None: the one shipped in the package.
             config: Outputs; None: the defaults.
             device: "cpu", "cuda", "cuda:1" ... or "auto": the GPU if there is one.
-            encoder: Text encoder; None: all-MiniLM-L6-v2.
+            encoder: Text encoder of this package's own checkpoints; None: all-MiniLM-L6-v2.
             options: How the network is run; None: the defaults.
 
         Raises:
             CheckpointError: If the file is missing, damaged or of another architecture.
             ConfigurationError: If the device does not exist.
         """
-        loaded = load_model(path, choose_device(device), options)
-        return cls(loaded.predictor, loaded.codec, config, encoder)
+        loaded = load_model(path, choose_device(device), options, encoder)
+        return cls(loaded.predictor, loaded.language, config)
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -143,7 +135,7 @@ class PerceptionPipeline:
 
         Raises:
             QueryError: If there is no frame yet or its occupancy was not computed.
-            LanguageError: If the text encoder is missing or does not fit the checkpoint.
+            LanguageError: If the checkpoint answers no texts, or its text encoder is missing or does not fit.
         """
         if result is None:
             raise QueryError("no frame perceived yet: wait for camera images, then ask again")
@@ -157,22 +149,24 @@ class PerceptionPipeline:
 
         Raises:
             QueryError: If the result has no language images (Output.SEMANTICS).
+            LanguageError: As :meth:`encode_query`.
         """
+        encoded = self.encode_query(query)
         if result.language is None or result.semantics is None:
             raise QueryError("the frame was perceived without semantics: ask for Output.SEMANTICS")
         cameras, channels, height, width = result.language.shape
         features = result.language.permute(0, 2, 3, 1).reshape(-1, channels)
-        scores = self.encode_query(query).score(features).view(-1, cameras, height, width)
+        scores = encoded.score(features).view(-1, cameras, height, width)
         return scores.masked_fill(result.semantics >= SKY, 0.0)
 
     def encode_query(self, query: TextQuery) -> EncodedQuery:
-        """Embeds a query once, for many frames."""
-        if self.codec is None:
-            raise QueryError(
-                "this checkpoint has no language features, so texts cannot be answered: use one that has, such as the "
-                "one that ships with the package"
-            )
-        return encode_query(query, self.codec, self._encoder, self.config.query)
+        """Embeds a query once, for many frames.
+
+        Raises:
+            LanguageError: If the checkpoint answers no texts, or its text encoder is missing or does not fit.
+        """
+        config = self.config.query
+        return self.language.encode_query(query.texts, query.negatives, config.negatives, config.temperature or None)
 
     def _render(self, field: SceneField, frame: MultiViewFrame, outputs: frozenset[Output]) -> _Images | None:
         occlusion = Output.OCCUPANCY in outputs and self.config.occupancy.mark_unknown
@@ -196,11 +190,10 @@ class PerceptionPipeline:
             depth = DepthImages(scatter_cameras(z_depth, mask, float("nan")), full_rig)
         if images is not None and images.rgb is not None:
             rgb = scatter_cameras(images.rgb, mask, 0.0)
-        if images is not None and images.language is not None and self.codec is not None:
+        classes = self.language.class_features
+        if images is not None and images.language is not None and classes is not None:
             language = scatter_cameras(images.language, mask, 0.0)
-            labels = semantic_image(
-                images.language, images.opacity, self.codec.class_features, self.config.depth.min_opacity
-            )
+            labels = semantic_image(images.language, images.opacity, classes, self.config.depth.min_opacity)
             semantics = scatter_cameras(labels, mask, UNKNOWN)
         empty = Stopwatch(self.device).timings()
         return PerceptionResult(
@@ -209,7 +202,7 @@ class PerceptionPipeline:
 
     def _occupancy(self, field: SceneField, images: _Images | None) -> SemanticOccupancy:
         config = self.config.occupancy
-        occupancy = occupancy_from_field(field, None if self.codec is None else self.codec.class_features, config)
+        occupancy = occupancy_from_field(field, self.language, config)
         if images is None or not config.mark_unknown:
             return occupancy
         return mark_unknown(occupancy, images.ray_distance_m, images.rig)

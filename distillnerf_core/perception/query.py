@@ -3,15 +3,12 @@
 import math
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from distillnerf_core.errors import QueryError
 from distillnerf_core.geometry.grids import VoxelGrid
-from distillnerf_core.language.codec import FeatureCodec
-from distillnerf_core.language.encoders import TextEncoder
-from distillnerf_core.language.scoring import keep_negatives, score
+from distillnerf_core.language.text_space import EncodedQuery
 from distillnerf_core.perception.config import QueryConfig
 from distillnerf_core.perception.regions import QueryRegion, find_regions
 from distillnerf_core.perception.results import SemanticOccupancy
@@ -24,8 +21,9 @@ class TextQuery:
     """A question about the scene.
 
     Attributes:
-        texts: What to look for; each is answered for itself.
-        negatives: What an answer must beat; empty: the classes that are no synonym, and the configured words.
+        texts: What to look for. Each is answered for itself; with the published network they compete.
+        negatives: What an answer must beat. Empty: the classes that are no synonym, and the configured words;
+            with the published network only where there is a single text.
         threshold: Least score of an answer; None: the configured one.
         box_min: Lower corner of the searched volume in the ego frame, metres; None: the whole grid.
         box_max: Upper corner; equal corners mean the whole grid.
@@ -80,46 +78,6 @@ class QueryResult:
     max_score: Float[Tensor, " texts"]
     count: Int64[Tensor, " texts"]
     regions: tuple[QueryRegion, ...]
-
-
-@dataclass(frozen=True)
-class EncodedQuery:
-    """Texts and negatives as features, ready to score any number of voxels or pixels.
-
-    Attributes:
-        texts: Features of the texts.
-        negatives: Features of all negatives.
-        kept: Which negatives count for which text.
-        temperature: Softmax temperature.
-    """
-
-    texts: Float[Tensor, "texts channels"]
-    negatives: Float[Tensor, "negatives channels"]
-    kept: Bool[Tensor, "texts negatives"]
-    temperature: float
-
-    def score(self, features: Float[Tensor, "points channels"]) -> Float[Tensor, "texts points"]:
-        """Scores features against every text, in [0, 1]."""
-        return score(features, self.texts, self.negatives, self.kept, self.temperature)
-
-
-def encode_query(query: TextQuery, codec: FeatureCodec, encoder: TextEncoder, config: QueryConfig) -> EncodedQuery:
-    """Embeds a query's texts and chooses its negatives.
-
-    Negatives of the caller all count. Without them, the classes count except the one that means the same as
-    the text, and the configured words count always.
-
-    Raises:
-        LanguageError: If the encoder's files are missing or it does not fit the checkpoint.
-    """
-    texts = codec.encode_text(encoder, query.texts)
-    words = query.negatives or config.negatives
-    negatives = codec.encode_text(encoder, words) if words else texts[:0]
-    kept = torch.ones(len(texts), len(negatives), dtype=torch.bool, device=texts.device)
-    if not query.negatives:
-        kept = torch.cat((keep_negatives(texts, codec.class_features), kept), dim=1)
-        negatives = torch.cat((codec.class_features, negatives))
-    return EncodedQuery(texts, negatives, kept, config.temperature)
 
 
 def answer_query(

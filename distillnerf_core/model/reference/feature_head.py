@@ -22,6 +22,7 @@ class FeatureHead(nn.Module):
 
     def __init__(self, channels: int = 64) -> None:
         super().__init__()
+        self.channels = channels
         self.layers = nn.Sequential(
             nn.Linear(channels, channels),
             nn.ReLU(inplace=True),

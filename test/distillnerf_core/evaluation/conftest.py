@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.language.codec_space import CodecTextSpace
 from distillnerf_core.model.predictor import PredictorConfig, ScenePredictor
 from distillnerf_core.perception.config import OccupancyConfig, PerceptionConfig, QueryConfig
 from distillnerf_core.perception.pipeline import PerceptionPipeline
@@ -32,4 +33,4 @@ def pipeline(small_architecture: PredictorConfig, codec: FeatureCodec) -> Percep
     predictor = ScenePredictor(small_architecture).eval().requires_grad_(False)
     occupancy = OccupancyConfig(range=(-40.0, -40.0, -2.0, 40.0, 40.0, 6.0), voxel_size_m=1.0)
     config = PerceptionConfig(occupancy=occupancy, query=QueryConfig(threshold=0.0))
-    return PerceptionPipeline(predictor, codec, config, RandomEncoder())
+    return PerceptionPipeline(predictor, CodecTextSpace(codec, RandomEncoder()), config)

@@ -7,11 +7,7 @@ import pytest
 import torch
 
 from distillnerf_core.errors import LanguageError
-from distillnerf_core.language.affine_compression import (
-    AffineCompression,
-    load_affine_compression,
-    score_queries,
-)
+from distillnerf_core.language.affine_compression import AffineCompression, load_affine_compression
 from distillnerf_core.language.clip_text import ClipTextEncoder
 
 
@@ -40,37 +36,6 @@ def test_the_reduction_equals_the_official_one(golden_dir: Path, tmp_path: Path)
     np.savez(path, reduction_mat=golden["reduction"], min=golden["min"], max=golden["max"])
     reduced = load_affine_compression(path).reduce(torch.from_numpy(golden["text"]))
     torch.testing.assert_close(reduced, torch.from_numpy(golden["text_reduced"]), rtol=1e-5, atol=1e-6)
-
-
-def test_scores_equal_the_official_ones_for_pixels_and_voxels(golden_dir: Path) -> None:
-    golden = np.load(golden_dir / "open_vocab.npz")
-    texts = torch.from_numpy(golden["text_reduced"])
-    views = torch.from_numpy(golden["feat"])[0].permute(0, 3, 1, 2)
-    expected = torch.from_numpy(golden["similarity"])[0].permute(3, 0, 1, 2)
-    found = score_queries(views, texts, channel_dim=1)
-    # A cosine is known to about 1e-7, and the temperature makes that 1e-4.
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=5e-4)
-    torch.testing.assert_close(score_queries(views[0], texts, channel_dim=0), found[:, 0], rtol=1e-5, atol=5e-4)
-    rows = score_queries(views.permute(0, 2, 3, 1).reshape(-1, 64), texts)
-    torch.testing.assert_close(rows, found.reshape(5, -1), rtol=1e-5, atol=5e-4)
-
-
-def test_cosines_equal_the_official_ones(golden_dir: Path) -> None:
-    golden = np.load(golden_dir / "open_vocab.npz")
-    features, texts = torch.from_numpy(golden["feat"]).reshape(-1, 64), torch.from_numpy(golden["text_reduced"])
-    logarithms = score_queries(features, texts, temperature=1.0).log()
-    cosine = torch.from_numpy(golden["cosine"]).reshape(-1, 5).T
-    torch.testing.assert_close(logarithms - logarithms[:1], cosine - cosine[:1], rtol=1e-5, atol=1e-6)
-
-
-def test_queries_compete_and_lengths_do_not_count() -> None:
-    queries = torch.tensor([[2.0, 0.0], [0.0, 0.5]])
-    features = torch.tensor([[3.0, 0.1], [0.1, 9.0], [0.0, 0.0]])
-    scores = score_queries(features, queries)
-    torch.testing.assert_close(scores.sum(dim=0), torch.ones(3))
-    torch.testing.assert_close(scores, torch.tensor([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]))
-    torch.testing.assert_close(score_queries(5.0 * features, queries), scores)
-    torch.testing.assert_close(score_queries(features, queries[:1]), torch.ones(1, 3))
 
 
 def test_queries_are_put_into_the_published_sentence() -> None:

@@ -1,44 +1,28 @@
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from distillnerf_core.errors import CheckpointError, QueryError
+from distillnerf_core.errors import CheckpointError, LanguageError
 from distillnerf_core.frames import MultiViewFrame
+from distillnerf_core.language.clip_space import ClipTextSpace
+from distillnerf_core.language.codec_space import CodecTextSpace
+from distillnerf_core.language.text_space import NoTexts
 from distillnerf_core.model.checkpoint import write_safetensors
-from distillnerf_core.model.depth_prior.dpt import DensePredictionConfig
-from distillnerf_core.model.depth_prior.extractor import DepthPriorConfig
-from distillnerf_core.model.depth_prior.vision_transformer import VisionTransformerConfig
 from distillnerf_core.model.loading import Predictor, load_model
+from distillnerf_core.model.options import ModelOptions
 from distillnerf_core.model.reference.predictor import ReferencePredictor
-from distillnerf_core.model.reference.variants import VARIANTS
-from distillnerf_core.model.reference.weights_file import FORMAT
 from distillnerf_core.perception.config import PerceptionConfig
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.perception.query import TextQuery
 
 
-@pytest.fixture(scope="module")
-def small_reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of converted weights of the linear variant, at a small image size and with a small prior."""
-    prior = DepthPriorConfig(
-        short_side_px=28,
-        transformer=VisionTransformerConfig(width=16, depth=4, heads=2),
-        head=DensePredictionConfig(level_channels=(8, 8, 8, 8)),
-    )
-    changes = {"image_height": 32, "image_width": 64, "render_height": 16, "render_width": 32, "prior": prior}
-    config = VARIANTS["reference-linear"].model_copy(update=changes)
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("reference") / "weights.safetensors"
-    metadata = {"format": FORMAT, "variant": config.name, "config": config.model_dump_json(), "provenance": "{}"}
-    write_safetensors(path, ReferencePredictor(config).state_dict(), metadata)
-    return path
-
-
-def test_the_kind_of_a_file_is_told_from_its_metadata(small_reference: Path, tmp_path: Path) -> None:
-    shipped, reference = load_model(), load_model(small_reference)
-    assert shipped.codec is not None
-    assert reference.codec is None
+def test_the_kind_of_a_file_is_told_from_its_metadata(reference_weights: Callable[[str], Path], tmp_path: Path) -> None:
+    shipped, reference = load_model(), load_model(reference_weights("reference-linear"))
+    assert isinstance(shipped.language, CodecTextSpace)
+    assert isinstance(reference.language, NoTexts)
     assert isinstance(reference.predictor, ReferencePredictor)
     assert all(isinstance(model.predictor, Predictor) for model in (shipped, reference))
     assert reference.predictor.input_size == (32, 64)
@@ -48,9 +32,11 @@ def test_the_kind_of_a_file_is_told_from_its_metadata(small_reference: Path, tmp
         load_model(other)
 
 
-def test_the_pipeline_runs_the_published_network(small_reference: Path, frame: MultiViewFrame) -> None:
+def test_the_pipeline_runs_the_published_network(
+    reference_weights: Callable[[str], Path], frame: MultiViewFrame
+) -> None:
     config = PerceptionConfig.model_validate({"occupancy": {"density_threshold": 0.1}})
-    pipeline = PerceptionPipeline.from_checkpoint(small_reference, config, "cpu")
+    pipeline = PerceptionPipeline.from_checkpoint(reference_weights("reference-linear"), config, "cpu")
     result = pipeline.perceive(frame)
     assert result.depth is not None
     assert result.rgb is not None
@@ -61,5 +47,39 @@ def test_the_pipeline_runs_the_published_network(small_reference: Path, frame: M
     labels = result.occupancy.labels
     assert int((labels == 0).sum()) > 0
     assert labels.unique().tolist() == [0, 17, 255]
-    with pytest.raises(QueryError, match="no language features"):
+    with pytest.raises(LanguageError, match="reference-linear renders colour"):
         pipeline.query(result, TextQuery(("car",)))
+
+
+@pytest.mark.parametrize(
+    ("variant", "why"),
+    [("reference-linear", "renders colour"), ("reference-dino", "DINOv2, which knows no texts"), ("", "of its own")],
+)
+def test_files_of_clip_that_a_checkpoint_cannot_use_are_named(
+    reference_weights: Callable[[str], Path], caplog: pytest.LogCaptureFixture, variant: str, why: str
+) -> None:
+    path = reference_weights(variant) if variant else None
+    load_model(path)
+    assert caplog.records == []
+    loaded = load_model(path, options=ModelOptions(clip_folder="clip"))
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert why in caplog.text
+    assert not isinstance(loaded.language, NoTexts) or (why in loaded.language.reason and not loaded.language.faulty)
+
+
+def test_clip_needs_both_of_its_files(
+    reference_weights: Callable[[str], Path], clip_folder: Path, clip_compression: Path
+) -> None:
+    def language(**options: str) -> object:
+        return load_model(reference_weights("reference-clip"), options=ModelOptions(**options)).language
+
+    neither, folder_only = language(), language(clip_folder=str(clip_folder))
+    assert isinstance(neither, NoTexts)
+    assert not neither.faulty
+    assert "hf download openai/clip-vit-large-patch14-336" in neither.reason
+    assert "clip_reduction_pca.npz" in neither.reason
+    assert isinstance(folder_only, NoTexts)
+    assert folder_only.faulty
+    assert "hf download" not in folder_only.reason
+    both = language(clip_folder=str(clip_folder), clip_compression=str(clip_compression))
+    assert isinstance(both, ClipTextSpace)

@@ -5,6 +5,9 @@ import torch
 
 from distillnerf_core.language.classes import CLASS_NAMES, FREE
 from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.language.codec_space import CodecTextSpace
+from distillnerf_core.language.encoders import MiniLmEncoder
+from distillnerf_core.language.text_space import NoTexts
 from distillnerf_core.perception.config import OccupancyConfig
 from distillnerf_core.perception.occupancy import nearest_class, occupancy_from_field
 
@@ -25,13 +28,18 @@ class _Slabs:
 
 
 @pytest.fixture
+def language(codec: FeatureCodec, encoder: MiniLmEncoder) -> CodecTextSpace:
+    return CodecTextSpace(codec, encoder)
+
+
+@pytest.fixture
 def field(codec: FeatureCodec) -> _Slabs:
     language = torch.stack((3 * codec.class_features[_CAR], codec.class_features[_ROAD], codec.class_features[17]))
     return _Slabs(torch.tensor([3.0, 2.0, -10.0]), language)
 
 
-def test_voxels_take_density_and_class_of_the_field(field: _Slabs, codec: FeatureCodec) -> None:
-    occupancy = occupancy_from_field(field, codec.class_features, OccupancyConfig())
+def test_voxels_take_density_and_class_of_the_field(field: _Slabs, language: CodecTextSpace) -> None:
+    occupancy = occupancy_from_field(field, language, OccupancyConfig())
     centers = occupancy.grid.centers_m()
     car = (centers[..., 0] > 5) & (centers[..., 0] < 6)
     road = (centers[..., 2] < -0.7) & ~car
@@ -44,8 +52,10 @@ def test_voxels_take_density_and_class_of_the_field(field: _Slabs, codec: Featur
     torch.testing.assert_close(occupancy.confidence[car][0], expected)
 
 
-def test_occupied_voxels_carry_their_position_and_feature(field: _Slabs, codec: FeatureCodec) -> None:
-    occupancy = occupancy_from_field(field, codec.class_features, OccupancyConfig())
+def test_occupied_voxels_carry_their_position_and_feature(
+    field: _Slabs, codec: FeatureCodec, language: CodecTextSpace
+) -> None:
+    occupancy = occupancy_from_field(field, language, OccupancyConfig())
     voxels = occupancy.occupied
     assert torch.equal(voxels.index, occupancy.occupied_mask.nonzero())
     x, y, z = voxels.index.unbind(1)
@@ -53,13 +63,19 @@ def test_occupied_voxels_carry_their_position_and_feature(field: _Slabs, codec: 
     assert torch.equal(nearest_class(voxels.features, codec.class_features), occupancy.labels[x, y, z])
 
 
-def test_more_heights_find_thin_layers(field: _Slabs, codec: FeatureCodec) -> None:
+def test_more_heights_find_thin_layers(field: _Slabs, language: CodecTextSpace) -> None:
     coarse = OccupancyConfig(range=(0.0, 0.0, -1.0, 2.0, 2.0, 1.0), voxel_size_m=1.0, vertical_samples=1)
     fine = coarse.model_copy(update={"vertical_samples": 4})
-    assert not occupancy_from_field(field, codec.class_features, coarse).occupied_mask.any()
-    found = occupancy_from_field(field, codec.class_features, fine)
+    assert not occupancy_from_field(field, language, coarse).occupied_mask.any()
+    found = occupancy_from_field(field, language, fine)
     assert found.occupied_mask[..., 0].all()
     assert not found.occupied_mask[..., 1].any()
+
+
+def test_without_texts_all_that_is_occupied_is_others(field: _Slabs) -> None:
+    occupancy = occupancy_from_field(field, NoTexts("no texts"), OccupancyConfig())
+    assert occupancy.labels.unique().tolist() == [0, FREE]
+    assert bool((occupancy.occupied.features[occupancy.occupied.index[:, 0] < 100] == field.language[1]).all())
 
 
 def test_the_sky_is_no_label_of_a_voxel(codec: FeatureCodec) -> None:

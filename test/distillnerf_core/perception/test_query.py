@@ -7,9 +7,10 @@ from distillnerf_core.errors import QueryError
 from distillnerf_core.geometry.grids import OCC3D_GRID
 from distillnerf_core.language.classes import CLASS_NAMES, FREE
 from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.language.codec_space import CodecTextSpace
 from distillnerf_core.language.encoders import MiniLmEncoder
 from distillnerf_core.perception.config import QueryConfig
-from distillnerf_core.perception.query import QueryResult, TextQuery, answer_query, encode_query
+from distillnerf_core.perception.query import QueryResult, TextQuery, answer_query
 from distillnerf_core.perception.results import OccupiedVoxels, SemanticOccupancy
 
 _CONFIG = QueryConfig()
@@ -30,7 +31,8 @@ def street(codec: FeatureCodec) -> SemanticOccupancy:
 
 
 def _ask(street: SemanticOccupancy, codec: FeatureCodec, encoder: MiniLmEncoder, query: TextQuery) -> QueryResult:
-    return answer_query(street, query, encode_query(query, codec, encoder, _CONFIG), _CONFIG)
+    encoded = CodecTextSpace(codec, encoder).encode_query(query.texts, query.negatives, _CONFIG.negatives)
+    return answer_query(street, query, encoded, _CONFIG)
 
 
 def test_words_find_the_voxels_of_their_class(
