@@ -21,7 +21,7 @@ from typing import TypeVar
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.cost import Cost, measure
 from benchmarks.reference_inputs import seeded_predictor, simulated_frame, smooth_noise
@@ -109,12 +109,9 @@ class Bench:
         return Encoded(seen[0], fine, lifted, field)
 
     def _render(self, field: SceneField) -> None:
-        decoder, rig = self.predictor.decoder, self.rig.resized(*self.config.render_size)
-        assert decoder is not None
-        self.predictor.register_module("decoder", nn.Identity())
-        features = self._stage("rendering", lambda: self.predictor.render(field, rig).rgb)
-        self.predictor.register_module("decoder", decoder)
-        self._stage("decoder", lambda: decoder(features))
+        predictor, rig = self.predictor, self.rig.resized(*self.config.render_size)
+        features, _ = self._stage("rendering", lambda: predictor.composite(field, field.appearance, rig))
+        self._stage("decoder", lambda: predictor.decode(features))
 
     def _stage(self, name: str, call: Callable[[], Result]) -> Result:
         result, cost = measure(call)
@@ -223,10 +220,8 @@ def main() -> None:
     figures: dict[str, list[Row]] = {}
     for name in arguments.variant:
         config = VARIANTS[name]
-        height, width = arguments.height or config.image_height, arguments.width or config.image_width
-        sizes = {"image_height": height, "image_width": width}
-        sizes |= {"render_height": height // 2, "render_width": width // 2}
-        figures[name] = run(config.model_copy(update=sizes), arguments.cameras, arguments.skip_prior)
+        size = arguments.height or config.image_height, arguments.width or config.image_width
+        figures[name] = run(config.at_size(*size), arguments.cameras, arguments.skip_prior)
     if arguments.json is not None:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         content = {name: [asdict(row) for row in rows] for name, rows in figures.items()}

@@ -119,8 +119,25 @@ class ReferencePredictor(nn.Module):
             color: Decode RGB at twice the resolution, where the variant can.
             language: Composite language features, where the variant has any.
         """
-        decoder = self.decoder if color else None
-        content = field.language if decoder is None else field.appearance
+        color = color and self.decoder is not None
+        features, views = self.composite(field, field.appearance if color else field.language, cameras)
+        if color:
+            return replace(views, rgb=self.decode(features))
+        return replace(views, language=features if language and features.shape[1] else None)
+
+    def composite(
+        self, field: SceneField, content: Float[Tensor, "rows channels"], cameras: CameraRig
+    ) -> tuple[Float[Tensor, "cameras channels h w"], RenderedViews]:
+        """Composites a table with one entry for each row of a field along the rays of the published grid.
+
+        Args:
+            field: What `encode` predicted.
+            content: Its appearance or language.
+            cameras: Calibration at the size of the grid, ego frame.
+
+        Returns:
+            Images of the content, scaled as the decoder takes them, and views without colour or language.
+        """
         empty, config = content[field.empty_row], self.config.renderer
         offset = content - empty
         chunks = self.rays(cameras).chunks(config.chunk_rays)
@@ -128,14 +145,20 @@ class ReferencePredictor(nn.Module):
         shape = (len(cameras), cameras.height, cameras.width)
         # The sample weights of a ray add up to its opacity, with which it sees what empty space holds.
         composited = torch.cat([part.features + part.opacity[:, None] * empty for part in parts])
-        features = 2.0 * composited.view(*shape, -1).permute(0, 3, 1, 2) - 1.0
-        return RenderedViews(
-            rgb=None if decoder is None else decoder(nn.functional.pad(features, (0, 0, 0, 0, 0, 1), value=-1.0)),
+        views = RenderedViews(
+            rgb=None,
             ray_distance_m=torch.cat([part.distance_m for part in parts]).view(shape),
             median_distance_m=torch.cat([part.median_m for part in parts]).view(shape),
             opacity=torch.cat([part.opacity for part in parts]).view(shape),
-            language=features if decoder is None and language and features.shape[1] else None,
+            language=None,
         )
+        return 2.0 * composited.view(*shape, -1).permute(0, 3, 1, 2) - 1.0, views
+
+    def decode(self, features: Float[Tensor, "cameras channels h w"]) -> Float[Tensor, "cameras 3 height width"]:
+        """Returns the colours of composited appearance at twice its size; feature variants cannot."""
+        assert self.decoder is not None
+        colors: Tensor = self.decoder(nn.functional.pad(features, (0, 0, 0, 0, 0, 1), value=-1.0))
+        return colors
 
     def _in_field(self, rig: CameraRig) -> CameraRig:
         field_from_ego = self.config.field_from_ego().to(rig.camera_to_ego)
