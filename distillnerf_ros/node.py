@@ -123,24 +123,33 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
         return True
 
     def _configure(self) -> None:
-        from distillnerf_core.errors import LanguageError
         from distillnerf_core.perception.pipeline import PerceptionPipeline
-        from distillnerf_core.perception.query import TextQuery
         from distillnerf_ros.config import NodeConfig
 
         config = read_parameters(self, NodeConfig)
         pipeline = PerceptionPipeline.from_checkpoint(
             config.checkpoint_path(), config.perception_config(), config.model.device, options=config.model
         )
+        self._report_language(pipeline)
+        self._config, self._pipeline = config, pipeline
+        values = {"checkpoint": config.model.checkpoint or "embedded", "device": pipeline.device}
+        self.board.ok("model", "loaded", values)
+        self.get_logger().info(f"configured on {pipeline.device}")
+
+    def _report_language(self, pipeline: "PerceptionPipeline") -> None:
+        """Says whether texts will be answered; without them the node does the rest of its work."""
+        from distillnerf_core.errors import LanguageError
+        from distillnerf_core.language.text_space import NoTexts
+        from distillnerf_core.perception.query import TextQuery
+
+        if isinstance(pipeline.language, NoTexts) and not pipeline.language.faulty:
+            self.board.warn("query", pipeline.language.reason)
+            return
         try:
             pipeline.encode_query(TextQuery(("car",)))
             self.board.ok("query", "ready")
         except LanguageError as err:
             self.board.error("query", str(err))
-        self._config, self._pipeline = config, pipeline
-        values = {"checkpoint": config.model.checkpoint or "embedded", "device": pipeline.device}
-        self.board.ok("model", "loaded", values)
-        self.get_logger().info(f"configured on {pipeline.device}")
 
     def _open_session(self, layout: "Layout") -> None:
         from distillnerf_ros.session import PerceptionSession

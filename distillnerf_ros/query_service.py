@@ -12,7 +12,7 @@ from sensor_msgs.msg import PointCloud2
 from distillnerf_core.errors import LanguageError, QueryError
 from distillnerf_ros.conversions.answers import answer_cloud, region_messages
 from distillnerf_ros.conversions.fields import header
-from distillnerf_ros.health import HealthBoard
+from distillnerf_ros.health import HealthBoard, Level
 from distillnerf_ros.publishers import OUTPUT_QOS
 from distillnerf_ros.srv import QueryText
 
@@ -107,8 +107,12 @@ class QueryTextService:
     def _report(self, response: QueryText.Response) -> None:
         if response.success:
             self._board.ok("query", values={"latency_ms": float(response.latency_ms)})
-        elif response.status in (Status.NO_LANGUAGE, Status.INTERNAL_ERROR):
+        elif response.status == Status.INTERNAL_ERROR or self._is_news(response):
             self._board.error("query", response.message)
+
+    def _is_news(self, response: QueryText.Response) -> bool:
+        """Tells whether language got lost; that a checkpoint has none is no error and was said at its start."""
+        return response.status == Status.NO_LANGUAGE and self._board.level("query") is Level.OK
 
 
 def question_or_refusal(request: QueryText.Request, base_frame: str) -> "TextQuery":

@@ -49,6 +49,7 @@ def predict(
     language = {"clip_folder": clip_folder, "clip_compression": clip_compression}
     options = parse_config({**run, **language}, ModelOptions, "options of predict")
     pipeline = PerceptionPipeline.from_checkpoint(checkpoint, settings, device, options=options)
+    _check_texts(pipeline, asked)
     source = BagFrameSource(bag, *pipeline.input_size, StreamConfig(preset=preset))
     frames: list[dict[str, Any]] = []
     try:
@@ -61,6 +62,19 @@ def predict(
     if not frames:
         reasons = "; ".join(source.problems) or "no complete sweep of cameras"
         raise BagError(f"{bag}: no frame could be perceived: {reasons}")
+
+
+def _check_texts(pipeline: "PerceptionPipeline", asked: "TextQuery | None") -> None:
+    """Fails before minutes of inference where texts are meant to work; elsewhere says that they do not."""
+    from distillnerf_core.errors import LanguageError
+    from distillnerf_core.language.text_space import NoTexts
+
+    if asked is not None:
+        pipeline.encode_query(asked)
+    elif isinstance(pipeline.language, NoTexts):
+        if pipeline.language.faulty:
+            raise LanguageError(pipeline.language.reason)
+        typer.echo(f"warning: {pipeline.language.reason}", err=True)
 
 
 def _perceive_all(

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -94,13 +93,18 @@ def _load_clip(folder: Path) -> tuple[Any, Any]:
         config = CLIPTextConfig.from_pretrained(folder, local_files_only=True)
         model = CLIPTextModelWithProjection(config).float()
         missing, _ = model.load_state_dict(_read_weights(folder), strict=False)
-    except (OSError, ValueError, RuntimeError, pickle.UnpicklingError, safetensors.SafetensorError) as err:
+    except Exception as err:  # transformers raises anything over a damaged file
         raise LanguageError(f"cannot load CLIP's text encoder from {folder}: {err}; {_remedy(folder)}") from err
     absent = [name for name in missing if not name.endswith("position_ids")]
     if absent:
         raise LanguageError(
             f"the weights in {folder} lack {len(absent)} tensors of CLIP's text encoder, first {absent[0]!r}; "
             f"{_remedy(folder)}"
+        )
+    if len(tokenizer) > config.vocab_size:
+        raise LanguageError(
+            f"the tokenizer in {folder} has {len(tokenizer)} tokens, the network {config.vocab_size}: they do not "
+            f"belong together; {_remedy(folder)}"
         )
     return tokenizer, model.eval()
 

@@ -70,7 +70,7 @@ def make() -> SimpleNamespace:
 def make_world(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Makes worlds with parameters of the node (`sync__grace_s` for sync.grace_s); ends them after the test."""
     support = _support()
-    monkeypatch.setattr("distillnerf_core.perception.pipeline.MiniLmEncoder", support.FakeEncoder)
+    monkeypatch.setattr("distillnerf_core.model.loading.MiniLmEncoder", support.FakeEncoder)
     worlds: list[Any] = []
 
     def make(**parameters: Any) -> Any:

@@ -1,4 +1,5 @@
 import logging
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from distillnerf_core.errors import LanguageError
 from distillnerf_core.language.clip_text import ClipTextEncoder
 from distillnerf_core.language.encoders import TextEncoder
 
-pytest.importorskip("transformers")
+transformers: Any = pytest.importorskip("transformers")
 _PICKLE = "pytorch_model.bin"
 
 
@@ -87,6 +88,22 @@ def test_damaged_weights_are_a_clear_error(clip_folder: Path, tmp_path: Path) ->
     path = _copy(clip_folder, tmp_path, without="model.safetensors")
     (path / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1")
     with pytest.raises(LanguageError, match="cannot load CLIP"):
+        ClipTextEncoder(path).embed(["car"])
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
+def test_a_damaged_description_is_a_clear_error(clip_folder: Path, tmp_path: Path, name: str) -> None:
+    path = _copy(clip_folder, tmp_path, without=name)
+    (path / name).write_text("[]")
+    with pytest.raises(LanguageError, match="cannot load CLIP"):
+        ClipTextEncoder(path).embed(["car"])
+
+
+def test_the_tokenizer_of_another_model_is_refused(clip_folder: Path, tmp_path: Path) -> None:
+    path = _copy(clip_folder, tmp_path, without="tokenizer.json")
+    vocabulary = {token: index for index, token in enumerate([*string.printable, "<|startoftext|>", "<|endoftext|>"])}
+    transformers.CLIPTokenizer(vocab=vocabulary, merges=[]).save_pretrained(path)
+    with pytest.raises(LanguageError, match="102 tokens, the network 54"):
         ClipTextEncoder(path).embed(["car"])
 
 

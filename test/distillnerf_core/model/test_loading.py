@@ -71,7 +71,8 @@ def test_clip_needs_both_of_its_files(
     reference_weights: Callable[[str], Path], clip_folder: Path, clip_compression: Path
 ) -> None:
     def language(**options: str) -> object:
-        return load_model(reference_weights("reference-clip"), options=ModelOptions(**options)).language
+        given = ModelOptions.model_validate(options)
+        return load_model(reference_weights("reference-clip"), options=given).language
 
     neither, folder_only = language(), language(clip_folder=str(clip_folder))
     assert isinstance(neither, NoTexts)
