@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from typer.testing import CliRunner
 
 from distillnerf_core.cli.predict import app
 from distillnerf_core.data.bag_export import export_frames
-from distillnerf_core.errors import BagError, CheckpointError, ConfigurationError, QueryError
+from distillnerf_core.errors import BagError, CheckpointError, ConfigurationError, LanguageError, QueryError
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.streams.bag_frames import frames_from_bag
 
@@ -66,6 +67,39 @@ def test_a_cut_bag_gives_its_frames_and_a_clear_error(bag: Path, checkpoint: Pat
 def test_bad_input_is_a_clear_error(tmp_path: Path, arguments: list[str], error: type[Exception]) -> None:
     done = CliRunner().invoke(app, [str(tmp_path / "none.mcap"), "--out", str(tmp_path), *arguments])
     assert isinstance(done.exception, error)
+
+
+def test_a_published_clip_network_is_asked(
+    bag: Path, reference_weights: Callable[[str], Path], clip_folder: Path, clip_compression: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("occupancy: {density_threshold: 0.1}")
+    command = [str(bag), "--out", str(tmp_path / "out"), "--checkpoint", str(reference_weights("reference-clip"))]
+    command += ["--max-frames", "1", "--config", str(config), "--query", "car", "--query", "tree"]
+    files = ["--clip-folder", str(clip_folder), "--clip-compression", str(clip_compression)]
+    done = CliRunner().invoke(app, [*command, *files])
+    assert done.exception is None, done.output
+    written = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert sum(answer["mean_count"] for answer in written["summary"]["queries"].values()) > 0
+    assert sum(count > 0 for count in written["frames"][0]["class_voxels"].values()) > 1
+
+
+def test_without_the_files_of_clip_only_asking_fails_and_at_once(
+    bag: Path, reference_weights: Callable[[str], Path], clip_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = [str(bag), "--out", str(out), "--checkpoint", str(reference_weights("reference-clip"))]
+    asking = CliRunner().invoke(app, [*command, "--query", "car"])
+    assert isinstance(asking.exception, LanguageError)
+    assert "clip_reduction_pca.npz" in str(asking.exception)
+    unusable = ["--clip-folder", str(clip_folder), "--clip-compression", str(bag)]
+    damaged = CliRunner().invoke(app, [*command, *unusable])
+    assert isinstance(damaged.exception, LanguageError)
+    assert not out.exists()
+    done = CliRunner().invoke(app, [*command, "--max-frames", "1"])
+    assert done.exception is None, done.output
+    assert "warning: to compare this checkpoint's CLIP features with texts, give clip_folder" in done.output
+    assert (out / "frame_0000" / "occupancy.npz").exists()
 
 
 def test_a_missing_bag_is_a_clear_error(checkpoint: Path, tmp_path: Path) -> None:
