@@ -1,6 +1,8 @@
-"""A small world for every room: two cameras over a road, a small architecture and its language."""
+"""A small world for every room: two cameras over a road, a small architecture and its language, a depth prior."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +18,9 @@ from distillnerf_core.language.compression import FeaturePca
 from distillnerf_core.model.coarse_depth import CoarseDepthConfig
 from distillnerf_core.model.decoder import DecoderConfig
 from distillnerf_core.model.depth_bins import DepthBinsConfig
+from distillnerf_core.model.depth_prior.dpt import DensePredictionConfig
+from distillnerf_core.model.depth_prior.extractor import DepthPriorConfig
+from distillnerf_core.model.depth_prior.vision_transformer import VisionTransformerConfig
 from distillnerf_core.model.image_encoder import ImageEncoderConfig
 from distillnerf_core.model.predictor import PredictorConfig
 from distillnerf_core.model.renderer import RendererConfig
@@ -70,3 +75,46 @@ def codec() -> FeatureCodec:
     features = normalize(torch.randn(18, 8, generator=torch.Generator().manual_seed(2)), dim=1)
     pca = FeaturePca(torch.zeros(12), torch.eye(12)[:, :8])
     return FeatureCodec(pca, features, tuple(f"class{k}" for k in range(18)), "test")
+
+
+@pytest.fixture(scope="session")
+def small_prior() -> DepthPriorConfig:
+    """The architecture of the depth prior at a size for tests."""
+    return DepthPriorConfig(
+        short_side_px=42,
+        transformer=VisionTransformerConfig(width=24, depth=5, heads=2, position_grid=4),
+        head=DensePredictionConfig(channels=16, level_channels=(8, 12, 16, 20)),
+    )
+
+
+@pytest.fixture(scope="session")
+def create_depth_anything() -> Callable[[list[int]], Any]:
+    """Creates the same in `transformers`, whose features come from given blocks; no parameter is at its neutral value.
+
+    Blocks 2 to 5 make a Depth Anything v1.
+    """
+    transformers: Any = pytest.importorskip("transformers")
+
+    def create(blocks: list[int]) -> Any:
+        torch.manual_seed(0)
+        backbone = transformers.Dinov2Config(
+            hidden_size=24,
+            num_hidden_layers=5,
+            num_attention_heads=2,
+            image_size=56,
+            out_indices=blocks,
+            reshape_hidden_states=False,
+        )
+        config = transformers.DepthAnythingConfig(
+            backbone_config=backbone,
+            reassemble_hidden_size=24,
+            neck_hidden_sizes=[8, 12, 16, 20],
+            fusion_hidden_size=16,
+        )
+        model = transformers.DepthAnythingForDepthEstimation(config).eval()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.2 * torch.randn(parameter.shape))
+        return model
+
+    return create

@@ -93,7 +93,7 @@ def read_depth_prior(folder: Path, config: DepthPriorConfig) -> dict[str, Tensor
             Anything v2 has the same tensors but other weights), or tensors are missing or unexpected.
     """
     _check_config(folder, config)
-    file = _find_weights(folder)
+    file = find_weights(folder)
     tensors, ignored = {}, []
     for key, value in _read_weights(file).items():
         if re.fullmatch(_IGNORED, key):
@@ -137,7 +137,12 @@ def _output_blocks(backbone: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(str(name).removeprefix("stage")) for name in names)
 
 
-def _find_weights(folder: Path) -> Path:
+def find_weights(folder: Path) -> Path:
+    """Returns the file of a folder that holds the weights.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
     candidates = [folder / "model.safetensors", folder / "pytorch_model.bin"]
     for file in candidates:
         if file.is_file():

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from distillnerf_core.errors import CheckpointError
 from distillnerf_core.model.reference.building import Shapes, build_predictor, expected_shapes
-from distillnerf_core.model.reference.names import NameMap, reference_names, strip_wrappers
+from distillnerf_core.model.reference.names import OUR_PRIOR_PREFIX, NameMap, reference_names, strip_wrappers
 from distillnerf_core.model.reference.predictor import ReferencePredictor
 from distillnerf_core.model.reference.recognition import fitting_variants, read_traits
 from distillnerf_core.model.reference.variants import VARIANTS, ReferenceConfig
 
 AUTO = "auto"
 _ASKED = "asked for"
+_REPLACED = "depth prior: replaced by another"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def convert_state_dict(
     shapes: Shapes | None = None,
     drop: Sequence[str] = (),
     source: str = "state dict",
+    prior: Mapping[str, Tensor] | None = None,
 ) -> ConvertedWeights:
     """Renames the tensors of a published checkpoint.
 
@@ -74,6 +76,7 @@ def convert_state_dict(
         shapes: Names and shapes of our parameters; default: those of the variant's `ReferencePredictor`.
         drop: Beginnings of official names to ignore as well.
         source: What to call the checkpoint in errors.
+        prior: Tensors of a `DepthPrior` that take the place of the checkpoint's; None: the checkpoint's own.
 
     Raises:
         CheckpointError: Naming every missing, mismatched and unexpected tensor, or the variants to choose from.
@@ -86,7 +89,8 @@ def convert_state_dict(
     else:
         config = _variant(variant)
     wanted = expected_shapes(config) if shapes is None else shapes
-    found = _sort(state_dict, reference_names(config.feature_head), wanted, drop)
+    given = {OUR_PRIOR_PREFIX + name: value for name, value in (prior or {}).items()}
+    found = _sort(state_dict, reference_names(config.feature_head), wanted, drop, given)
     problems = found.problems()
     if problems:
         raise CheckpointError(_complaint(source, config, found, fitting))
@@ -131,14 +135,23 @@ def _variant(name: str) -> ReferenceConfig:
     return VARIANTS[name]
 
 
-def _sort(state_dict: Mapping[str, Tensor], names: NameMap, wanted: Shapes, drop: Sequence[str]) -> _Sorted:
-    found = _Sorted()
+def _sort(
+    state_dict: Mapping[str, Tensor],
+    names: NameMap,
+    wanted: Shapes,
+    drop: Sequence[str],
+    given: Mapping[str, Tensor],
+) -> _Sorted:
+    """Finds a place for every tensor; those given already have theirs."""
+    found = _Sorted(dict(given))
     for key, tensor in state_dict.items():
         translation = names.translate(key)
         if any(key.startswith(start) or strip_wrappers(key).startswith(start) for start in drop):
             found.ignored[key] = _ASKED
         elif translation.reason is not None:
             found.ignored[key] = translation.reason
+        elif translation.name in given:
+            found.ignored[key] = _REPLACED
         elif translation.name is None or translation.name not in wanted:
             found.unexpected.append(key)
         else:
@@ -171,5 +184,7 @@ def _complaint(source: str, config: ReferenceConfig, found: _Sorted, fitting: tu
         hints.append("tensors that the network does not need can be left out with --drop")
     if len(found.tensors) == 0:
         hints.append("nothing in it belongs to DistillNeRF")
+    elif found.missing and all(name.startswith(OUR_PRIOR_PREFIX) for name in found.missing):
+        hints.append("only the depth prior lacks: --depth-prior takes it from a folder of Depth Anything v1")
     lines = [f"{source}: no weights of {config.name}: {counts} tensors", *(f"  ({hint})" for hint in hints)]
     return "\n".join([*lines, *(f"  {problem}" for problem in found.problems())])

@@ -1,6 +1,7 @@
 """From the tensor names of published checkpoints to ours (reference network, section 2)."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from distillnerf_core.model.depth_prior import names as prior
@@ -9,6 +10,7 @@ from distillnerf_core.model.reference import coarse, decoder, feature_head, fine
 from distillnerf_core.model.reference.blocks import OfficialNames
 
 PRIOR_PREFIX = prior.OFFICIAL_PREFIX.removeprefix("model.")
+OUR_PRIOR_PREFIX = "depth_prior."
 VOXEL_PREFIX = "multi_view_pooling_octree_encoder.sparse_voxel_convnet."
 
 VOXEL_NETWORK_NAMES: OfficialNames = (
@@ -101,7 +103,7 @@ def reference_names(with_features: bool) -> NameMap:
     """
     unused_prior = tuple((pattern, f"depth prior: {reason}") for pattern, reason in prior.OFFICIAL_IGNORED)
     stages = (
-        StageNames(PRIOR_PREFIX, "depth_prior.", prior.OFFICIAL_NAMES, unused_prior),
+        StageNames(PRIOR_PREFIX, OUR_PRIOR_PREFIX, prior.OFFICIAL_NAMES, unused_prior),
         StageNames("coarse_monodepth_estimator.", "coarse_depth.", coarse.OFFICIAL_NAMES),
         StageNames("fine_mono_depth_estimator.", "fine_depth.", fine.OFFICIAL_NAMES),
         StageNames(VOXEL_PREFIX, "voxel_network.", VOXEL_NETWORK_NAMES, _KERNEL_VECTORS),
@@ -115,3 +117,8 @@ def reference_names(with_features: bool) -> NameMap:
 def strip_wrappers(key: str) -> str:
     """Returns an official name without `module.` (data-parallel training) and `model.` (the training wrapper)."""
     return _WRAPPERS.sub("", key, count=1)
+
+
+def has_depth_prior(keys: Iterable[str]) -> bool:
+    """Whether any of these official names is the depth prior's."""
+    return any(strip_wrappers(key).startswith(PRIOR_PREFIX) for key in keys)

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +13,9 @@ from typer.testing import CliRunner
 from distillnerf_core.cli.convert_checkpoint import app
 from distillnerf_core.errors import CheckpointError
 from distillnerf_core.model.checkpoint import read_safetensors
+from distillnerf_core.model.depth_prior import extractor
+from distillnerf_core.model.depth_prior.extractor import DepthPrior, DepthPriorConfig
+from distillnerf_core.model.depth_prior.hugging_face import load_depth_prior
 from distillnerf_core.model.reference import conversion
 
 RUN = CliRunner()
@@ -93,6 +98,60 @@ def test_unknown_tensors_need_to_be_dropped(source: Path, tmp_path: Path) -> Non
     assert not target.exists()
     result = RUN.invoke(app, [str(source), str(target), "--drop", "sky_model."])
     assert result.exit_code == 0 and "asked for" in result.output
+
+
+PRIOR_KEY = "model.mono_depth_pretained_model.model.pretrained.cls_token"
+
+
+@pytest.fixture
+def prior_folder(
+    create_depth_anything: Callable[[list[int]], Any],
+    small_prior: DepthPriorConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A folder of a small Depth Anything v1, which the network now has too."""
+    with torch.device("meta"):
+        prior = {
+            f"depth_prior.{name}": tuple(value.shape) for name, value in DepthPrior(small_prior).state_dict().items()
+        }
+    monkeypatch.setattr(conversion, "expected_shapes", lambda _: SHAPES | prior)
+    monkeypatch.setattr(extractor, "DepthPriorConfig", lambda: small_prior)
+    folder = tmp_path / "depth-anything-base-hf"
+    create_depth_anything([2, 3, 4, 5]).save_pretrained(folder)
+    return folder
+
+
+def test_a_missing_depth_prior_is_taken_from_a_folder(
+    source: Path, prior_folder: Path, small_prior: DepthPriorConfig, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.safetensors"
+    with pytest.raises(CheckpointError, match="only the depth prior lacks: --depth-prior takes it"):
+        RUN.invoke(app, [str(source), str(target)], catch_exceptions=False)
+    result = RUN.invoke(app, [str(source), str(target), "--depth-prior", str(prior_folder)])
+    assert result.exit_code == 0, result.output
+    tensors, metadata = read_safetensors(target)
+    for name, value in load_depth_prior(prior_folder, small_prior).state_dict().items():
+        assert torch.equal(tensors[f"depth_prior.{name}"], value)
+    file = prior_folder / "model.safetensors"
+    provenance = json.loads(metadata["provenance"])["depth_prior"]
+    assert provenance["source"] == "depth-anything-base-hf/model.safetensors"
+    assert provenance["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_the_checkpoints_depth_prior_is_replaced_when_asked_only(
+    source: Path, prior_folder: Path, tmp_path: Path
+) -> None:
+    torch.save({"state_dict": WEIGHTS | {PRIOR_KEY: torch.zeros(1, 1, 24)}}, source)
+    target, folder = tmp_path / "out.safetensors", ["--depth-prior", str(prior_folder)]
+    with pytest.raises(CheckpointError, match="missing: depth_prior"):
+        RUN.invoke(app, [str(source), str(target), *folder], catch_exceptions=False)
+    result = RUN.invoke(app, [str(source), str(target), *folder, "--replace-depth-prior"])
+    assert result.exit_code == 0, result.output
+    assert "replaced by another" in result.output
+    assert bool(read_safetensors(target)[0]["depth_prior.transformer.class_token"].any())
+    with pytest.raises(CheckpointError, match="say with --depth-prior"):
+        RUN.invoke(app, [str(source), str(target), "--force", "--replace-depth-prior"], catch_exceptions=False)
 
 
 def test_help_names_the_licence() -> None:

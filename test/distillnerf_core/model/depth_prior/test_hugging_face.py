@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from distillnerf_core.errors import CheckpointError
 from distillnerf_core.model.depth_prior.extractor import DepthPriorConfig
 from distillnerf_core.model.depth_prior.hugging_face import load_depth_prior
 
-transformers: Any = pytest.importorskip("transformers")
 _OLD_NAMES = (
     ("attention.q_proj", "attention.attention.query"),
     ("attention.k_proj", "attention.attention.key"),
@@ -20,30 +20,10 @@ _OLD_NAMES = (
 )
 
 
-def _create_model(blocks: list[int]) -> Any:
-    torch.manual_seed(0)
-    backbone = transformers.Dinov2Config(
-        hidden_size=24,
-        num_hidden_layers=5,
-        num_attention_heads=2,
-        image_size=56,
-        out_indices=blocks,
-        reshape_hidden_states=False,
-    )
-    config = transformers.DepthAnythingConfig(
-        backbone_config=backbone, reassemble_hidden_size=24, neck_hidden_sizes=[8, 12, 16, 20], fusion_hidden_size=16
-    )
-    model = transformers.DepthAnythingForDepthEstimation(config).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.2 * torch.randn(parameter.shape))
-    return model
-
-
 @pytest.fixture(scope="module")
-def model() -> Any:
-    """A random Depth Anything v1 at a size for tests, no parameter at its neutral value."""
-    return _create_model([2, 3, 4, 5])
+def model(create_depth_anything: Callable[[list[int]], Any]) -> Any:
+    """A random Depth Anything v1 at a size for tests."""
+    return create_depth_anything([2, 3, 4, 5])
 
 
 @pytest.fixture
@@ -92,8 +72,10 @@ def test_half_precision_weights_become_float32(model: Any, folder: Path, config:
     assert not any(parameter.requires_grad for parameter in prior.parameters())
 
 
-def test_depth_anything_v2_is_refused(tmp_path: Path, config: DepthPriorConfig) -> None:
-    _create_model([1, 2, 4, 5]).save_pretrained(tmp_path)
+def test_depth_anything_v2_is_refused(
+    create_depth_anything: Callable[[list[int]], Any], tmp_path: Path, config: DepthPriorConfig
+) -> None:
+    create_depth_anything([1, 2, 4, 5]).save_pretrained(tmp_path)
     with pytest.raises(CheckpointError, match=r"expected \(2, 3, 4, 5\), got \(1, 2, 4, 5\).*v1"):
         load_depth_prior(tmp_path, config)
 
