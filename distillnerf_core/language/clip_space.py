@@ -136,9 +136,8 @@ def _load(encoder: ClipTextEncoder, compression: AffineCompression, channels: in
             f"feature compression {file} gives {found} channels, the checkpoint's features have {channels}: use the "
             "file that came with this checkpoint"
         )
-    # The mean over a class's words; nearest_class and a lone text are judged by it.
-    means = [
-        normalize(compression.encode_queries(encoder, words), dim=-1).mean(dim=0) for words in CLASS_PROMPTS.values()
-    ]
+    # All words at once, which is several times faster than class by class.
+    words = compression.encode_queries(encoder, [word for words in CLASS_PROMPTS.values() for word in words])
+    classes = torch.split(normalize(words, dim=-1), [len(words) for words in CLASS_PROMPTS.values()])
     _LOGGER.info("texts compete with each other for every point; a text alone competes with the class words")
-    return ClipTextSpace(encoder, compression, normalize(torch.stack(means), dim=-1))
+    return ClipTextSpace(encoder, compression, normalize(torch.stack([rows.mean(dim=0) for rows in classes]), dim=-1))

@@ -1,6 +1,5 @@
 """The text tower of CLIP ViT-L/14@336 from a local Hugging Face folder."""
 
-import functools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from distillnerf_core.errors import LanguageError
-from distillnerf_core.language.encoders import check_texts
+from distillnerf_core.language.text_cache import TextCache
 
 _LOGGER = logging.getLogger(__name__)
 REPOSITORY = "openai/clip-vit-large-patch14-336"
@@ -24,7 +23,7 @@ _FILES = (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("tokeni
 class ClipTextEncoder:
     """CLIP's text tower, fp32 on the CPU; a text encoder (see `encoders.TextEncoder`) with raw embeddings beside.
 
-    The network is loaded at the first new text; every text is embedded once, by itself, and remembered.
+    The network is loaded at the first new text; every text is embedded once and remembered.
     """
 
     def __init__(self, folder: Path, cache_size: int = 4096) -> None:
@@ -33,11 +32,11 @@ class ClipTextEncoder:
         Args:
             folder: Folder with config.json, the weights (model.safetensors or pytorch_model.bin) and the
                 tokenizer (tokenizer.json, or vocab.json with merges.txt).
-            cache_size: Number of texts remembered; the one unused for longest is forgotten first.
+            cache_size: Number of texts remembered; the oldest is forgotten first.
         """
         self._folder = folder
         self._loaded: tuple[Any, Any] | None = None
-        self._embed_one = functools.lru_cache(maxsize=cache_size)(self._embed)
+        self._cache = TextCache(self._embed, cache_size)
 
     @property
     def name(self) -> str:
@@ -61,17 +60,15 @@ class ClipTextEncoder:
             LanguageError: If there is no text, a text is empty, or the model's files are missing or
                 damaged.
         """
-        check_texts(texts)
-        return torch.stack([self._embed_one(text) for text in texts])
+        return self._cache.embeddings(texts)
 
-    def _embed(self, text: str) -> Float[Tensor, " dimensions"]:
+    def _embed(self, texts: list[str]) -> Float[Tensor, "texts dimensions"]:
         tokenizer, model = self._load()
-        tokens = tokenizer(
-            [text], truncation=True, max_length=model.config.max_position_embeddings, return_tensors="pt"
-        )
+        length = model.config.max_position_embeddings
+        tokens = tokenizer(texts, padding=True, truncation=True, max_length=length, return_tensors="pt")
         with torch.inference_mode():
-            embedding: Tensor = model(**tokens).text_embeds[0]
-        return embedding.clone()
+            embeddings: Tensor = model(**tokens).text_embeds
+        return embeddings.clone()
 
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:

