@@ -19,6 +19,9 @@ REPOSITORY = "openai/clip-vit-large-patch14-336"
 """Where the folder comes from."""
 _FILES = (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("tokenizer.json", "vocab.json"))
 
+_OLD_END = 2
+"""OpenAI's configurations name this token as the end of a text; transformers takes the highest number then."""
+
 
 class ClipTextEncoder:
     """CLIP's text tower, fp32 on the CPU; a text encoder (see `encoders.TextEncoder`) with raw embeddings beside.
@@ -98,10 +101,10 @@ def _load_clip(folder: Path) -> tuple[Any, Any]:
             f"the weights in {folder} lack {len(absent)} tensors of CLIP's text encoder, first {absent[0]!r}; "
             f"{_remedy(folder)}"
         )
-    if len(tokenizer) > config.vocab_size:
+    if len(tokenizer) > config.vocab_size or config.eos_token_id not in {_OLD_END, tokenizer.eos_token_id}:
         raise LanguageError(
-            f"the tokenizer in {folder} has {len(tokenizer)} tokens, the network {config.vocab_size}: they do not "
-            f"belong together; {_remedy(folder)}"
+            f"tokenizer and network in {folder} do not belong together: {len(tokenizer)} and {config.vocab_size} "
+            f"tokens, end of text {tokenizer.eos_token_id} and {config.eos_token_id}; {_remedy(folder)}"
         )
     return tokenizer, model.eval()
 

@@ -1,3 +1,4 @@
+import json
 import logging
 import string
 import subprocess
@@ -103,8 +104,21 @@ def test_the_tokenizer_of_another_model_is_refused(clip_folder: Path, tmp_path: 
     path = _copy(clip_folder, tmp_path, without="tokenizer.json")
     vocabulary = {token: index for index, token in enumerate([*string.printable, "<|startoftext|>", "<|endoftext|>"])}
     transformers.CLIPTokenizer(vocab=vocabulary, merges=[]).save_pretrained(path)
-    with pytest.raises(LanguageError, match="102 tokens, the network 54"):
+    with pytest.raises(LanguageError, match="102 and 54 tokens"):
         ClipTextEncoder(path).embed(["car"])
+
+
+def test_the_end_of_a_text_may_be_named_as_openai_does(clip_folder: Path, tmp_path: Path) -> None:
+    path = _copy(clip_folder, tmp_path, without="config.json")
+    config = json.loads((clip_folder / "config.json").read_text())
+    config["text_config"]["eos_token_id"] = 2
+    (path / "config.json").write_text(json.dumps(config))
+    texts = ["car", "a longer text"]
+    assert torch.equal(ClipTextEncoder(path).embed(texts), ClipTextEncoder(clip_folder).embed(texts))
+    config["text_config"]["eos_token_id"] = 5
+    (path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(LanguageError, match="end of text 53 and 5"):
+        ClipTextEncoder(path).embed(texts)
 
 
 def test_weights_without_a_projection_are_refused(clip_folder: Path, clip_model: Any, tmp_path: Path) -> None:
