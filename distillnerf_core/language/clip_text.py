@@ -18,7 +18,6 @@ _LOGGER = logging.getLogger(__name__)
 REPOSITORY = "openai/clip-vit-large-patch14-336"
 """Where the folder comes from."""
 _FILES = (("config.json",), ("model.safetensors", "pytorch_model.bin"), ("tokenizer.json", "vocab.json"))
-
 _OLD_END = 2
 """OpenAI's configurations name this token as the end of a text; transformers takes the highest number then."""
 
