@@ -93,9 +93,25 @@ class BagReader:
         for item in self._storage.messages(topics):
             yield BagMessage(item.topic, item.message_type, item.log_ns, self._deserialise(item))
 
-    def serialised(self, topics: Collection[str] | None = None) -> Iterator[SerialisedMessage]:
-        """Yields messages as they lie in the file, for copying; raises like `messages`."""
-        return self._storage.messages(topics)
+    def serialised(
+        self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[SerialisedMessage]:
+        """Yields messages as they lie in the file, for copying; raises like `messages`.
+
+        Args:
+            topics: Topics to read; all where None.
+            start_ns: Log time to begin at; None: the beginning.
+            stop_ns: Log time to end before; None: the end.
+        """
+        return self._storage.messages(topics, start_ns, stop_ns)
+
+    def time_range_ns(self) -> tuple[int, int] | None:
+        """Returns the first and last log time; None where the recording has no index or no message."""
+        return self._storage.time_range_ns()
+
+    def latched_topics(self) -> set[str]:
+        """Returns the topics whose recorded QoS keeps messages for late subscribers, such as /tf_static."""
+        return self._storage.latched_topics()
 
     def _deserialise(self, item: SerialisedMessage) -> Any:
         try:

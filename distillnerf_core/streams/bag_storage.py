@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rosbags.interfaces import MessageDefinitionFormat
+from rosbags.interfaces import MessageDefinitionFormat, QosDurability
 from rosbags.rosbag2 import Reader
 
 from distillnerf_core.errors import BagError
@@ -71,17 +71,33 @@ class BagStorage:
             self.damaged = True
         return counts
 
-    def messages(self, topics: Collection[str] | None = None) -> Iterator[SerialisedMessage]:
+    def time_range_ns(self) -> tuple[int, int] | None:
+        """Returns the first and last log time from the index; None where there is none (a cut or empty recording)."""
+        if self._reader is None or not self._reader.message_count:
+            return None
+        return self._reader.start_time, self._reader.end_time - 1
+
+    def latched_topics(self) -> set[str]:
+        """Returns the topics whose recorded QoS keeps messages for late subscribers, such as /tf_static."""
+        if self._reader is None:
+            return set()
+        return {item.topic for item in self._reader.connections if _is_latched(item)}
+
+    def messages(
+        self, topics: Collection[str] | None = None, start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[SerialisedMessage]:
         """Yields messages in the order of their log time.
 
         Args:
             topics: Topics to read; all where None.
+            start_ns: Log time to begin at; None: the beginning.
+            stop_ns: Log time to end before; None: the end.
 
         Raises:
             BagError: After the last readable message of a cut or damaged recording; says how many there were.
         """
         count = 0
-        iterator = self._indexed(topics) if self._reader is not None else self._salvage()
+        iterator = self._indexed(topics, start_ns, stop_ns) if self._reader is not None else self._salvage()
         while True:
             try:
                 message = next(iterator)
@@ -93,7 +109,8 @@ class BagStorage:
                 self.damaged = True
                 raise self._cut(count, str(err)) from err
             count += 1
-            if topics is None or message.topic in topics:
+            inside = (start_ns or 0) <= message.log_ns and (stop_ns is None or message.log_ns < stop_ns)
+            if inside and (topics is None or message.topic in topics):
                 yield message
         if self.damaged:
             raise self._cut(count, "the file has no end")
@@ -110,12 +127,14 @@ class BagStorage:
             "record it again, or repair it with `mcap recover` or `ros2 bag reindex`"
         )
 
-    def _indexed(self, topics: Collection[str] | None) -> Iterator[SerialisedMessage]:
+    def _indexed(
+        self, topics: Collection[str] | None, start_ns: int | None, stop_ns: int | None
+    ) -> Iterator[SerialisedMessage]:
         assert self._reader is not None
         wanted = [item for item in self._reader.connections if topics is None or item.topic in topics]
         if not wanted:
             return
-        for connection, log_ns, data in self._reader.messages(wanted):
+        for connection, log_ns, data in self._reader.messages(wanted, start_ns, stop_ns):
             idl = connection.msgdef.format == MessageDefinitionFormat.IDL
             yield SerialisedMessage(
                 connection.topic, connection.msgtype, connection.msgdef.data, idl, log_ns, bytes(data)
@@ -134,6 +153,11 @@ class BagStorage:
             definition = channel.schema.decode(errors="replace")
             yield SerialisedMessage(channel.topic, channel.message_type, definition, idl, log_ns, data)
         self.damaged |= scanner.cut
+
+
+def _is_latched(connection: Any) -> bool:
+    profiles = getattr(connection.ext, "offered_qos_profiles", ())
+    return any(profile.durability == QosDurability.TRANSIENT_LOCAL for profile in profiles)
 
 
 def _open_indexed(path: Path) -> Any | None:

@@ -1,3 +1,4 @@
+import itertools
 import resource
 import struct
 from pathlib import Path
@@ -170,6 +171,31 @@ def test_protobuf_recordings_are_recognised_with_the_remedy(tmp_path: Path) -> N
     scanner = McapScanner(path)
     assert len(list(scanner.messages())) == 1
     assert not scanner.cut
+
+
+@pytest.mark.parametrize("name", ["bag.mcap", "bag.db3", "bag"])
+def test_a_part_of_the_time_is_read_and_latched_topics_are_known(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with BagWriter(path) as bag:
+        bag.write_tf([StampedTransform("base_link", "CAM", START, np.eye(4))], START, static=True)
+        for index in range(1, 5):
+            stamp = START + index * STEP
+            bag.write_tf([StampedTransform("map", "base_link", stamp, np.eye(4))], stamp)
+    with BagReader(path) as bag_reader:
+        assert bag_reader.time_range_ns() == (START, START + 4 * STEP)
+        assert bag_reader.latched_topics() == {"/tf_static"}
+        part = bag_reader.serialised(start_ns=START + 2 * STEP, stop_ns=START + 4 * STEP)
+        assert [(item.log_ns - START) // STEP for item in part] == [2, 3]
+
+
+def test_a_part_of_the_time_of_a_cut_recording_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "bag.mcap", 21)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with BagReader(path) as bag:
+        assert bag.time_range_ns() is None
+        assert bag.latched_topics() == set()
+        part = bag.serialised(start_ns=START + 3 * STEP, stop_ns=START + 4 * STEP)
+        assert [item.log_ns - START - 3 * STEP for item in itertools.islice(part, 2)] == [1000, 2000]
 
 
 @pytest.mark.parametrize("name", ["absent.mcap", "notes.txt", "empty", "notes.mcap"])
