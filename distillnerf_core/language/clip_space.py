@@ -93,6 +93,31 @@ class ClipTextSpace:
             words = torch.cat((words, self._reduce(default_negatives))) if default_negatives else words
         return CompetingTexts(words, len(texts), TEMPERATURE if temperature is None else temperature)
 
+    @property
+    def name(self) -> str:
+        """Name of the text encoder."""
+        return self.encoder.name
+
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "texts channels"]:
+        """Embeds texts as reduced features; their length does not count.
+
+        Raises:
+            LanguageError: If a text is empty.
+        """
+        return self._reduce(texts)
+
+    def encode_classes(self, prompts: Sequence[Sequence[str]]) -> Float[Tensor, "classes channels"]:
+        """Embeds classes, given by their words, as unit features.
+
+        Raises:
+            LanguageError: If a word is empty.
+        """
+        return _mean_features(self.compression, self.encoder, prompts)
+
+    def contrast_classes(self, classes: Float[Tensor, "classes channels"]) -> CompetingTexts:
+        """Returns the question which of the classes a feature shows: they compete with each other."""
+        return CompetingTexts(classes, len(classes), TEMPERATURE)
+
     def to(self, device: torch.device | str) -> "ClipTextSpace":
         """Moves the features to a device; the text tower stays on the CPU."""
         return replace(self, compression=self.compression.to(device), class_features=self.class_features.to(device))
@@ -136,8 +161,15 @@ def _load(encoder: ClipTextEncoder, compression: AffineCompression, channels: in
             f"feature compression {file} gives {found} channels, the checkpoint's features have {channels}: use the "
             "file that came with this checkpoint"
         )
-    # All words at once, which is several times faster than class by class.
-    words = compression.encode_queries(encoder, [word for words in CLASS_PROMPTS.values() for word in words])
-    classes = torch.split(normalize(words, dim=-1), [len(words) for words in CLASS_PROMPTS.values()])
     _LOGGER.info("texts compete with each other for every point; a text alone competes with the class words")
-    return ClipTextSpace(encoder, compression, normalize(torch.stack([rows.mean(dim=0) for rows in classes]), dim=-1))
+    return ClipTextSpace(encoder, compression, _mean_features(compression, encoder, tuple(CLASS_PROMPTS.values())))
+
+
+def _mean_features(
+    compression: AffineCompression, encoder: ClipTextEncoder, prompts: Sequence[Sequence[str]]
+) -> Float[Tensor, "classes channels"]:
+    """Takes the mean over each class's words; nearest_class and a lone text are judged by it."""
+    # All words at once, which is several times faster than class by class.
+    words = compression.encode_queries(encoder, [word for words in prompts for word in words])
+    classes = torch.split(normalize(words, dim=-1), [len(words) for words in prompts])
+    return normalize(torch.stack([rows.mean(dim=0) for rows in classes]), dim=-1)

@@ -46,16 +46,30 @@ class FeatureCodec:
         Raises:
             LanguageError: If a text is empty or the encoder belongs to another embedding space.
         """
+        self._check(encoder)
+        return self.pca.reduce(embed_words(encoder, texts).to(self.class_features.device))
+
+    def encode_classes(
+        self, encoder: TextEncoder, prompts: Sequence[Sequence[str]]
+    ) -> Float[Tensor, "classes channels"]:
+        """Embeds classes, given by their words, as unit features; those of CLASS_PROMPTS give `class_features`.
+
+        Raises:
+            LanguageError: As :meth:`encode_text`.
+        """
+        self._check(encoder)
+        return normalize(self.pca.reduce(embed_classes(encoder, prompts).to(self.class_features.device)), dim=-1)
+
+    def to(self, device: torch.device | str) -> "FeatureCodec":
+        """Moves the codec to a device."""
+        return FeatureCodec(self.pca.to(device), self.class_features.to(device), self.class_names, self.encoder_name)
+
+    def _check(self, encoder: TextEncoder) -> None:
         if encoder.name != self.encoder_name:
             raise LanguageError(
                 f"the checkpoint's features belong to text encoder {self.encoder_name!r}, not to "
                 f"{encoder.name!r}: use a checkpoint trained with that encoder"
             )
-        return self.pca.reduce(embed_words(encoder, texts).to(self.class_features.device))
-
-    def to(self, device: torch.device | str) -> "FeatureCodec":
-        """Moves the codec to a device."""
-        return FeatureCodec(self.pca.to(device), self.class_features.to(device), self.class_names, self.encoder_name)
 
     def to_state(self) -> dict[str, Tensor]:
         """Gives the codec as named tensors for a checkpoint; names are stored as UTF-8 JSON bytes."""

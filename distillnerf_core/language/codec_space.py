@@ -78,6 +78,32 @@ class CodecTextSpace:
             unwanted = torch.cat((self.class_features, unwanted))
         return ContrastedTexts(wanted, unwanted, kept, DEFAULT_TEMPERATURE if temperature is None else temperature)
 
+    @property
+    def name(self) -> str:
+        """Name of the text encoder."""
+        return self.codec.encoder_name
+
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "texts channels"]:
+        """Embeds texts as features of length at most 1.
+
+        Raises:
+            LanguageError: As :meth:`encode_query`.
+        """
+        return self.codec.encode_text(self.encoder, texts)
+
+    def encode_classes(self, prompts: Sequence[Sequence[str]]) -> Float[Tensor, "classes channels"]:
+        """Embeds classes, given by their words, as unit features.
+
+        Raises:
+            LanguageError: As :meth:`encode_query`.
+        """
+        return self.codec.encode_classes(self.encoder, prompts)
+
+    def contrast_classes(self, classes: Float[Tensor, "classes channels"]) -> ContrastedTexts:
+        """Returns the question which of the classes a feature shows: a softmax over all of them."""
+        others = ~torch.eye(len(classes), dtype=torch.bool, device=classes.device)
+        return ContrastedTexts(classes, classes, others, DEFAULT_TEMPERATURE)
+
     def to(self, device: torch.device | str) -> "CodecTextSpace":
         """Moves the features to a device; the encoder stays on the CPU."""
         return replace(self, codec=self.codec.to(device))

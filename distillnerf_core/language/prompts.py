@@ -5,7 +5,7 @@ apartment block, street, asphalt, ...) are deliberately absent: that is what mak
 open-vocabulary queries a test.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import torch
@@ -64,7 +64,14 @@ def embed_words(encoder: TextEncoder, words: Sequence[str]) -> Float[Tensor, "wo
     return normalize(embeddings.reshape(len(words), len(TEMPLATES), -1).mean(dim=1), dim=-1)
 
 
-def embed_classes(encoder: TextEncoder) -> Float[Tensor, "classes dimensions"]:
-    """Embeds each class of :data:`CLASS_PROMPTS` as the normalised mean over its words (18 unit vectors)."""
-    means = [embed_words(encoder, words).mean(dim=0) for words in CLASS_PROMPTS.values()]
+def embed_classes(
+    encoder: TextEncoder, prompts: Iterable[Sequence[str]] = tuple(CLASS_PROMPTS.values())
+) -> Float[Tensor, "classes dimensions"]:
+    """Embeds each class as the normalised mean over its words, as unit vectors.
+
+    Args:
+        encoder: Text encoder.
+        prompts: Words of each class; by default the eighteen of :data:`CLASS_PROMPTS`.
+    """
+    means = [embed_words(encoder, words).mean(dim=0) for words in prompts]
     return normalize(torch.stack(means), dim=-1)

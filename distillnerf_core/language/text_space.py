@@ -49,6 +49,27 @@ class TextSpace(Protocol):
             LanguageError: If no text can be compared with this checkpoint, or the encoder's files are missing.
         """
 
+    @property
+    def name(self) -> str:
+        """Name of the text encoder."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "texts channels"]:
+        """Embeds texts as features, as they are compared with those of a scene.
+
+        Raises:
+            LanguageError: As :meth:`encode_query`.
+        """
+
+    def encode_classes(self, prompts: Sequence[Sequence[str]]) -> Float[Tensor, "classes channels"]:
+        """Embeds classes, each given by words that are averaged, as unit features.
+
+        Raises:
+            LanguageError: As :meth:`encode_query`.
+        """
+
+    def contrast_classes(self, classes: Float[Tensor, "classes channels"]) -> EncodedQuery:
+        """Returns the question which of some classes a feature shows; the scores of all add up to 1."""
+
     def to(self, device: torch.device | str) -> "TextSpace":
         """Moves the features to a device."""
 
@@ -82,6 +103,35 @@ class NoTexts:
         temperature: float | None = None,
     ) -> NoReturn:
         """Says why no text is answered.
+
+        Raises:
+            LanguageError: Always.
+        """
+        raise LanguageError(self.reason)
+
+    @property
+    def name(self) -> str:
+        """No text encoder."""
+        return ""
+
+    def encode_texts(self, texts: Sequence[str]) -> NoReturn:
+        """Says why no text is embedded.
+
+        Raises:
+            LanguageError: Always.
+        """
+        raise LanguageError(self.reason)
+
+    def encode_classes(self, prompts: Sequence[Sequence[str]]) -> NoReturn:
+        """Says why no class is embedded.
+
+        Raises:
+            LanguageError: Always.
+        """
+        raise LanguageError(self.reason)
+
+    def contrast_classes(self, classes: Float[Tensor, "classes channels"]) -> NoReturn:
+        """Says why no class is compared.
 
         Raises:
             LanguageError: Always.
