@@ -67,12 +67,13 @@ def test_files_of_clip_that_a_checkpoint_cannot_use_are_named(
     assert not isinstance(loaded.language, NoTexts) or (why in loaded.language.reason and not loaded.language.faulty)
 
 
+@pytest.mark.parametrize("variant", ["reference-clip", "reference-400x224-clip"])
 def test_clip_needs_both_of_its_files(
-    reference_weights: Callable[[str], Path], clip_folder: Path, clip_compression: Path
+    reference_weights: Callable[[str], Path], variant: str, clip_folder: Path, clip_compression: Path
 ) -> None:
     def language(**options: str) -> object:
         given = ModelOptions.model_validate(options)
-        return load_model(reference_weights("reference-clip"), options=given).language
+        return load_model(reference_weights(variant), options=given).language
 
     neither, folder_only = language(), language(clip_folder=str(clip_folder))
     assert isinstance(neither, NoTexts)
