@@ -8,6 +8,7 @@ from pydantic import Field
 from distillnerf_core.configuration import Config
 from distillnerf_core.model.options import ModelOptions
 from distillnerf_core.perception.config import DepthConfig, OccupancyConfig, PerceptionConfig, QueryConfig
+from distillnerf_core.perception.obstacle_map import ObstacleMapConfig
 from distillnerf_core.streams.stream_config import MotionConfig, StreamConfig, TransformConfig
 from distillnerf_core.streams.synchroniser import SynchroniserConfig
 
@@ -58,6 +59,7 @@ class NodeOccupancyConfig(OccupancyConfig):
     """Occupancy and its display."""
 
     markers: MarkerConfig = MarkerConfig()
+    map: ObstacleMapConfig = ObstacleMapConfig()
 
 
 class CacheConfig(Config):
@@ -79,6 +81,10 @@ class DiagnosticsConfig(Config):
     )
 
 
+LIVE_SECTIONS = ("depth", "occupancy", "query", "cache", "diagnostics")
+"""Parameters that take effect from the next frame on."""
+
+
 class NodeConfig(Config):
     """All parameters of the node."""
 
@@ -94,6 +100,12 @@ class NodeConfig(Config):
     query: QueryConfig = QueryConfig()
     cache: CacheConfig = CacheConfig()
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()
+
+    def with_changes(self, wanted: "NodeConfig") -> tuple["NodeConfig", list[str]]:
+        """Returns this configuration with the sections of `wanted` that take effect at once, and the others' names."""
+        changed = [name for name in NodeConfig.model_fields if getattr(self, name) != getattr(wanted, name)]
+        live = {name: getattr(wanted, name) for name in changed if name in LIVE_SECTIONS}
+        return self.model_copy(update=live), [name for name in changed if name not in LIVE_SECTIONS]
 
     def stream_config(self) -> StreamConfig:
         """Returns the configuration of the way from messages to frames."""

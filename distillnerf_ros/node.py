@@ -8,10 +8,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.timer import Timer
 
 from distillnerf_core.errors import DistillNerfError
 from distillnerf_ros.diagnostics import DiagnosticsPublisher
 from distillnerf_ros.health import HealthBoard, Level
+from distillnerf_ros.memory import free_memory
 from distillnerf_ros.parameters import declare_parameters, read_parameters
 from distillnerf_ros.query_service import Answerer, QueryTextService
 
@@ -41,6 +43,7 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
         self._search: LayoutSearch | None = None
         self._session: PerceptionSession | None = None
         self._health: SessionHealth | None = None
+        self._changes: Timer | None = None
         self._declared = self._declare()
         self._diagnostics = DiagnosticsPublisher(self, self.board, self._refresh)
         self._query = QueryTextService(self, self._answerer, self.board)
@@ -51,6 +54,11 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
     def session(self) -> "PerceptionSession | None":
         """The running session while the node is active and knows its cameras."""
         return self._session
+
+    @property
+    def config(self) -> "NodeConfig | None":
+        """The configuration that is in effect, None before the node is configured."""
+        return self._config
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Reads the parameters and loads the checkpoint; a problem leaves the node unconfigured."""
@@ -119,8 +127,34 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
                 f"(`{sys.executable} -m pip install torch`, see the README), then start the node again",
             )
             return False
-        declare_parameters(self, NodeConfig)
+        declare_parameters(self, NodeConfig, self._parameters_change)
         return True
+
+    def _parameters_change(self) -> None:
+        # The node holds the new values only after the callback that this is called from.
+        if self._config is not None:
+            self._changes = self._changes or self.create_timer(0.0, self._apply_changes)
+
+    def _apply_changes(self) -> None:
+        """Makes parameters of outputs count from the next frame; others wait until the node is configured again."""
+        from distillnerf_ros.config import NodeConfig
+
+        if self._changes is not None:
+            self.destroy_timer(self._changes)
+            self._changes = None
+        if self._config is None or self._pipeline is None:
+            return
+        config, waiting = self._config.with_changes(read_parameters(self, NodeConfig))
+        if waiting:
+            self.get_logger().warning(
+                f"{', '.join(waiting)}: takes effect when the node is configured again "
+                "(`ros2 lifecycle set /distillnerf deactivate`, cleanup, configure, activate)"
+            )
+        self._config = config
+        self._pipeline.config = config.perception_config()
+        if self._session is not None and self._health is not None:
+            self._session.reconfigure(config)
+            self._health.reconfigure(config.diagnostics)
 
     def _configure(self) -> None:
         from distillnerf_core.perception.pipeline import PerceptionPipeline
@@ -178,7 +212,8 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
 
     def _release(self) -> None:
         self._close_session()
-        self._pipeline = None
+        self._config = self._pipeline = None
+        free_memory()
 
     def _answerer(self) -> Answerer | None:
         session, pipeline, config = self._session, self._pipeline, self._config

@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,8 +48,14 @@ def parameter_specs(cls: type[pydantic.BaseModel], prefix: str = "") -> Iterator
             yield ParameterSpec(prefix + name, default, _descriptor(prefix + name, field))
 
 
-def declare_parameters(node: Node, cls: type[Config]) -> None:
-    """Declares all parameters of a configuration, and refuses values that the configuration refuses."""
+def declare_parameters(node: Node, cls: type[Config], accepted: Callable[[], None]) -> None:
+    """Declares all parameters of a configuration, and refuses values that the configuration refuses.
+
+    Args:
+        node: Node that declares them.
+        cls: Configuration class.
+        accepted: Called when a change was found valid, before the node holds the new values.
+    """
     for spec in parameter_specs(cls):
         node.declare_parameter(spec.name, spec.default, spec.descriptor)
 
@@ -59,6 +65,7 @@ def declare_parameters(node: Node, cls: type[Config]) -> None:
             read_parameters(node, cls, {change.name: change.value for change in changes})
         except ConfigurationError as err:
             return SetParametersResult(successful=False, reason=str(err))
+        accepted()
         return SetParametersResult(successful=True)
 
     node.add_on_set_parameters_callback(check)

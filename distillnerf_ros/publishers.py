@@ -3,20 +3,23 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
+from distillnerf_core.language.classes import CLASS_NAMES
 from distillnerf_ros.conversions.clouds import occupancy_cloud
 from distillnerf_ros.conversions.fields import header
 from distillnerf_ros.conversions.images import camera_info, color_image, depth_image, label_image
-from distillnerf_ros.conversions.voxels import class_markers, semantic_grid
+from distillnerf_ros.conversions.voxels import class_markers, ground_plan, semantic_grid
 from distillnerf_ros.msg import FrameStatus, SemanticVoxelGrid
 
 if TYPE_CHECKING:
-    from distillnerf_core.perception.results import Output, PerceptionResult
+    from distillnerf_core.perception.results import Output, PerceptionResult, SemanticOccupancy
     from distillnerf_core.streams.frame_assembler import AssembledFrame
     from distillnerf_ros.config import NodeConfig
 
@@ -55,11 +58,12 @@ class ResultPublishers:
     def __init__(self, node: Node, cameras: Sequence[str], config: "NodeConfig") -> None:
         self._node = node
         self._base_frame = config.tf.base_frame
-        self._markers_config = config.occupancy.markers
+        self._config = config.occupancy
         self._cameras = [CameraPublishers(node, camera) for camera in cameras]
         self._points = node.create_publisher(PointCloud2, "~/occupancy/points", OUTPUT_QOS)
         self._grid = node.create_publisher(SemanticVoxelGrid, "~/occupancy/grid", OUTPUT_QOS)
         self._markers = node.create_publisher(MarkerArray, "~/occupancy/markers", OUTPUT_QOS)
+        self._map = node.create_publisher(OccupancyGrid, "~/occupancy/map", OUTPUT_QOS)
         self._status = node.create_publisher(FrameStatus, "~/status", OUTPUT_QOS)
 
     def wanted(self) -> "frozenset[Output]":
@@ -86,10 +90,14 @@ class ResultPublishers:
         """Publishes what was done with a frame."""
         self._status.publish(status)
 
+    def reconfigure(self, config: "NodeConfig") -> None:
+        """Takes other settings of outputs, from the next frame on."""
+        self._config = config.occupancy
+
     def destroy(self) -> None:
         """Removes the topics."""
         publishers = [publisher for camera in self._cameras for publisher in camera.all]
-        for publisher in [*publishers, self._points, self._grid, self._markers, self._status]:
+        for publisher in [*publishers, self._points, self._grid, self._markers, self._map, self._status]:
             self._node.destroy_publisher(publisher)
 
     def _publish_camera(
@@ -123,9 +131,18 @@ class ResultPublishers:
         if _heard(self._grid):
             dense = occupancy.labels.cpu().numpy(), occupancy.confidence.cpu().numpy()
             self._grid.publish(semantic_grid(*dense, grid.lower_m, grid.voxel_size_m, stamped))
-        if self._markers_config.enable and _heard(self._markers):
-            most = self._markers_config.max_cubes
+        if _heard(self._map):
+            self._map.publish(self._plan(occupancy, stamped))
+        if self._config.markers.enable and _heard(self._markers):
+            most = self._config.markers.max_cubes
             self._markers.publish(class_markers(centers, labels, grid.voxel_size_m, most, stamped))
+
+    def _plan(self, occupancy: "SemanticOccupancy", stamped: Header) -> OccupancyGrid:
+        from distillnerf_core.perception.obstacle_map import obstacle_map
+
+        ground = [label for label, name in enumerate(CLASS_NAMES) if name in self._config.map.ground_classes]
+        cells = obstacle_map(occupancy, ground, self._config.map).cells
+        return ground_plan(cells.cpu().numpy(), occupancy.grid.lower_m, occupancy.grid.voxel_size_m, stamped)
 
 
 def _heard(publisher: Publisher) -> bool:

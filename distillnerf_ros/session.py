@@ -124,6 +124,10 @@ class PerceptionSession:
         """Sweeps that were complete and are not perceived: replaced by newer ones, or unusable."""
         return self._worker.dropped + self.stream.dropped.total()
 
+    def reconfigure(self, config: NodeConfig) -> None:
+        """Takes other settings of outputs, from the next frame on."""
+        self._publishers.reconfigure(config)
+
     def close(self) -> None:
         """Ends subscriptions, thread and topics."""
         self._inputs.destroy()

@@ -32,6 +32,10 @@ class SessionHealth:
         self._incomplete = 0
         self._started_ns = time.monotonic_ns()
 
+    def reconfigure(self, config: DiagnosticsConfig) -> None:
+        """Takes other limits."""
+        self._config = config
+
     def refresh(self) -> None:
         """Brings the board up to date."""
         counters = self._session.stream.synchroniser.counters

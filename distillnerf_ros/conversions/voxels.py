@@ -1,7 +1,10 @@
-"""The dense semantic grid and the markers of occupied voxels."""
+"""The dense semantic grid, the map for planners, and the markers of occupied voxels."""
+
+from array import array
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from nav_msgs.msg import MapMetaData, OccupancyGrid
 from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
@@ -41,6 +44,24 @@ def semantic_grid(
     message.label = byte_array(labels)
     message.confidence = byte_array(np.rint(np.clip(confidence, 0.0, 1.0) * 255.0).astype(np.uint8))
     return message
+
+
+def ground_plan(
+    cells: NDArray[np.int8], lower_m: tuple[float, float, float], voxel_size_m: float, header: Header
+) -> OccupancyGrid:
+    """Returns a map of obstacles: 100 obstacle, 0 passable, -1 unknown.
+
+    Args:
+        cells: Value of each column of voxels, [x y].
+        lower_m: Corner with the smallest coordinates, in the header's frame; the map lies at height 0.
+        voxel_size_m: Edge of a cell.
+        header: Base frame and reference stamp.
+    """
+    info = MapMetaData(map_load_time=header.stamp, resolution=voxel_size_m, width=cells.shape[0], height=cells.shape[1])
+    info.origin = Pose(position=_point(*lower_m[:2], 0.0), orientation=UPRIGHT)
+    data = array("b")
+    data.frombytes(np.ascontiguousarray(cells.T).tobytes())
+    return OccupancyGrid(header=header, info=info, data=data)
 
 
 def class_markers(
