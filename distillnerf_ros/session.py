@@ -5,11 +5,13 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rclpy.node import Node
 
 from distillnerf_core.errors import CalibrationError, DistillNerfError, TransformError
+from distillnerf_core.model.progress import PatientListener, Progress
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.perception.results import PerceptionResult
 from distillnerf_core.streams.camera_set import AddOutcome
@@ -26,6 +28,8 @@ from distillnerf_ros.subscriptions import InputSubscriptions
 logger = logging.getLogger(__name__)
 
 REMEMBERED_LATENCIES = 200
+LOG_PERIODS_S = (10.0, 10.0)
+"""After how long an inference begins to say how far it is, and how often it does so."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +219,8 @@ class PerceptionSession:
         for camera, problem in assembled.problems.items():
             self._board.error(f"camera {camera}", problem)
         decoded_ns = time.monotonic_ns()
-        result = self._pipeline.perceive(assembled.frame, self._publishers.wanted())
+        progress = PatientListener(partial(self._log_progress, assembled.frame.stamp_ns), *LOG_PERIODS_S)
+        result = self._pipeline.perceive(assembled.frame, self._publishers.wanted(), progress)
         perceived_ns = time.monotonic_ns()
         perceived = PerceivedFrame(result, assembled, perceived_ns)
         with self._lock:
@@ -233,3 +238,6 @@ class PerceptionSession:
             "publish": (done_ns - perceived_ns) / 1e6,
         }
         self._publishers.publish_status(frame_status(perceived, job.stamp_errors_ms, stages, self, self._base_frame))
+
+    def _log_progress(self, stamp_ns: int, progress: Progress, elapsed_s: float) -> None:
+        self._node.get_logger().info(f"frame {stamp_ns / 1e9:.3f}: {progress}, {elapsed_s:.0f} s")

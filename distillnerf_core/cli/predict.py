@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from distillnerf_core.model.progress import ProgressListener
     from distillnerf_core.perception.pipeline import PerceptionPipeline
     from distillnerf_core.perception.query import TextQuery
     from distillnerf_core.streams.frame_assembler import AssembledFrame
 
 app = typer.Typer()
+
+_PATIENCE_S = (2.0, 0.5)
+"""A frame that takes longer than the first shows its stage, anew after each of the second."""
 
 
 @app.command()
@@ -87,22 +91,30 @@ def _perceive_all(
 ) -> None:
     from tqdm import tqdm
 
-    progress = tqdm(source, desc="predict", unit="frame", total=max_frames)
-    for number, assembled in enumerate(progress):
-        frames.append(_perceive_one(assembled, pipeline, asked, out / f"frame_{number:04d}"))
-        if max_frames is not None and len(frames) >= max_frames:
-            break
-    progress.close()
+    from distillnerf_core.model.progress import PatientListener
+
+    with tqdm(desc="predict", unit="frame", total=max_frames) as bar:
+        for number, assembled in enumerate(source):
+            listener = PatientListener(lambda progress, _: bar.set_postfix_str(str(progress)), *_PATIENCE_S)
+            frames.append(_perceive_one(assembled, pipeline, asked, out / f"frame_{number:04d}", listener))
+            bar.set_postfix_str("", refresh=False)
+            bar.update()
+            if max_frames is not None and len(frames) >= max_frames:
+                break
 
 
 def _perceive_one(
-    assembled: "AssembledFrame", pipeline: "PerceptionPipeline", asked: "TextQuery | None", folder: Path
+    assembled: "AssembledFrame",
+    pipeline: "PerceptionPipeline",
+    asked: "TextQuery | None",
+    folder: Path,
+    progress: "ProgressListener",
 ) -> dict[str, Any]:
     from distillnerf_core.perception.export import write_image, write_result
     from distillnerf_core.perception.pictures.overview import QueryPicture, draw_overview
     from distillnerf_core.perception.summary import describe_frame
 
-    result = pipeline.perceive(assembled.frame)
+    result = pipeline.perceive(assembled.frame, progress=progress)
     answer = pipeline.query(result, asked) if asked else None
     pictures = []
     if asked is not None and answer is not None:

@@ -17,6 +17,7 @@ from distillnerf_core.language.encoders import MiniLmEncoder, TextEncoder
 from distillnerf_core.language.text_space import NoTexts, TextSpace
 from distillnerf_core.model.checkpoint import embedded_checkpoint, load_predictor, read_metadata
 from distillnerf_core.model.options import ModelOptions
+from distillnerf_core.model.progress import ProgressListener
 from distillnerf_core.model.reference import weights_file
 from distillnerf_core.model.reference.predictor import ReferencePredictor
 from distillnerf_core.model.scene_field import SceneField
@@ -36,10 +37,17 @@ class Predictor(Protocol):
     def parameters(self) -> Iterator[nn.Parameter]:
         """Its weights, which tell its device."""
 
-    def encode_frame(self, frame: MultiViewFrame) -> SceneField:
+    def encode_frame(self, frame: MultiViewFrame, progress: ProgressListener | None = None) -> SceneField:
         """Predicts the field of one glance; cameras that are masked out are ignored."""
 
-    def render(self, field: SceneField, cameras: CameraRig, color: bool = True, language: bool = True) -> RenderedViews:
+    def render(
+        self,
+        field: SceneField,
+        cameras: CameraRig,
+        color: bool = True,
+        language: bool = True,
+        progress: ProgressListener | None = None,
+    ) -> RenderedViews:
         """Renders a field into cameras."""
 
 

@@ -18,6 +18,7 @@ from distillnerf_core.model.decoder import ColorDecoder, DecoderConfig
 from distillnerf_core.model.fine_depth import FineDepthConfig, FineDepthEstimator, Frustum, one_stage_frustum
 from distillnerf_core.model.image_encoder import ImageEncoder, ImageEncoderConfig
 from distillnerf_core.model.lifting import lift, pool
+from distillnerf_core.model.progress import ProgressListener, announce, counted
 from distillnerf_core.model.renderer import RenderedRays, RendererConfig, render_rays
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.model.views import RenderedViews
@@ -124,15 +125,17 @@ class ScenePredictor(nn.Module):
         )
         self.decoder = ColorDecoder(config.feature_channels + 1, config.decoder)
 
-    def encode_frame(self, frame: MultiViewFrame) -> SceneField:
+    def encode_frame(self, frame: MultiViewFrame, progress: ProgressListener | None = None) -> SceneField:
         """Predicts the field of one glance.
 
         Args:
             frame: Images at (image_height, image_width); cameras that are masked out are ignored.
+            progress: Told how far the work is.
 
         Returns:
             Field in the ego frame of the glance.
         """
+        announce("encoding", progress)
         return self.encode_scene(frame, self.stages).field
 
     @property
@@ -172,7 +175,14 @@ class ScenePredictor(nn.Module):
         )
         return EncodedScene(self.voxel_network(lifted, stages.fine_voxels), depth)
 
-    def render(self, field: SceneField, cameras: CameraRig, color: bool = True, language: bool = True) -> RenderedViews:
+    def render(
+        self,
+        field: SceneField,
+        cameras: CameraRig,
+        color: bool = True,
+        language: bool = True,
+        progress: ProgressListener | None = None,
+    ) -> RenderedViews:
         """Renders a field into the cameras of a rig.
 
         Args:
@@ -180,12 +190,14 @@ class ScenePredictor(nn.Module):
             cameras: Calibration at the resolution of the rays; `cameras.resized(...)` chooses it.
             color: Decode RGB, at twice the resolution.
             language: Composite language features.
+            progress: Told how far the work is.
 
         Returns:
             Images of all cameras of the rig.
         """
         content = torch.cat((field.appearance, field.language), dim=1) if language else field.appearance
-        chunks = camera_rays(cameras).chunks(self.config.renderer.chunk_rays)
+        rays = list(camera_rays(cameras).chunks(self.config.renderer.chunk_rays))
+        chunks = counted(rays, "rendering", progress)
         parts = [render_rays(field, content, *pair, self.config.renderer) for pair in chunks]
         return self.assemble(parts, cameras, color)
 

@@ -17,6 +17,7 @@ from distillnerf_core.language.text_space import EncodedQuery, TextSpace
 from distillnerf_core.model.denormals import flushed_denormals
 from distillnerf_core.model.loading import Predictor, load_model
 from distillnerf_core.model.options import ModelOptions
+from distillnerf_core.model.progress import ProgressListener
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.perception.config import PerceptionConfig
 from distillnerf_core.perception.images import open_distance, scatter_cameras, semantic_image, z_depth_image
@@ -93,12 +94,18 @@ class PerceptionPipeline:
         return self._predictor.input_size
 
     @torch.inference_mode()
-    def perceive(self, frame: MultiViewFrame, outputs: frozenset[Output] = ALL_OUTPUTS) -> PerceptionResult:
+    def perceive(
+        self,
+        frame: MultiViewFrame,
+        outputs: frozenset[Output] = ALL_OUTPUTS,
+        progress: ProgressListener | None = None,
+    ) -> PerceptionResult:
         """Perceives one glance.
 
         Args:
             frame: Images of any size; other sizes than the network's are resized here.
             outputs: What is wanted; the rest is skipped.
+            progress: Told how far the network is, for frames that take long.
 
         Returns:
             The wanted outputs, on the pipeline's device.
@@ -109,16 +116,18 @@ class PerceptionPipeline:
         if not bool(frame.camera_mask.any()):
             raise QueryError(f"frame {frame.stamp_ns}: no camera is present, nothing to perceive")
         with flushed_denormals():
-            return self._perceive(frame, outputs)
+            return self._perceive(frame, outputs, progress)
 
-    def _perceive(self, frame: MultiViewFrame, outputs: frozenset[Output]) -> PerceptionResult:
+    def _perceive(
+        self, frame: MultiViewFrame, outputs: frozenset[Output], progress: ProgressListener | None
+    ) -> PerceptionResult:
         watch = Stopwatch(self.device)
         with watch.stage("prepare"):
             frame = fit_frame(frame, *self.input_size).to(self.device)
         with watch.stage("encode"):
-            field = self._predictor.encode_frame(frame)
+            field = self._predictor.encode_frame(frame, progress)
         with watch.stage("render"):
-            images = self._render(field, frame, outputs)
+            images = self._render(field, frame, outputs, progress)
         with watch.stage("images"):
             result = self._image_outputs(frame, field, images, outputs)
         with watch.stage("occupancy"):
@@ -168,14 +177,21 @@ class PerceptionPipeline:
         config = self.config.query
         return self.language.encode_query(query.texts, query.negatives, config.negatives, config.temperature or None)
 
-    def _render(self, field: SceneField, frame: MultiViewFrame, outputs: frozenset[Output]) -> _Images | None:
+    def _render(
+        self,
+        field: SceneField,
+        frame: MultiViewFrame,
+        outputs: frozenset[Output],
+        progress: ProgressListener | None,
+    ) -> _Images | None:
         occlusion = Output.OCCUPANCY in outputs and self.config.occupancy.mark_unknown
         if not outputs & _IMAGE_OUTPUTS and not occlusion:
             return None
         scale = self.config.depth.scale
         height, width = (max(1, round(scale * size)) for size in self.input_size)
         rig = frame.visible().rig.resized(height, width)
-        views = self._predictor.render(field, rig, color=Output.RGB in outputs, language=Output.SEMANTICS in outputs)
+        color, language = Output.RGB in outputs, Output.SEMANTICS in outputs
+        views = self._predictor.render(field, rig, color=color, language=language, progress=progress)
         distance = open_distance(views.median_distance_m, views.opacity, self.config.depth.min_opacity)
         return _Images(rig, distance, views.opacity, views.rgb, views.language)
 

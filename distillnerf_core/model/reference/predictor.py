@@ -12,11 +12,13 @@ from distillnerf_core.geometry.rays import Rays, camera_rays
 from distillnerf_core.model.depth_prior.extractor import DepthPrior
 from distillnerf_core.model.fine_depth import Frustum
 from distillnerf_core.model.lifting import LiftedVoxels, lift, pool
+from distillnerf_core.model.progress import ProgressListener, announce, counted, watched
 from distillnerf_core.model.reference.coarse import CoarseDepthStage, CoarseEstimate
 from distillnerf_core.model.reference.decoder import ReferenceDecoder
 from distillnerf_core.model.reference.feature_head import FeatureHead
 from distillnerf_core.model.reference.fine import FineDepthStage, FineEstimate
 from distillnerf_core.model.reference.pixel_grids import lifting_rig, render_rig
+from distillnerf_core.model.reference.stages import decoder_stages, depth_stages, network_stages
 from distillnerf_core.model.reference.variants import ReferenceConfig
 from distillnerf_core.model.reference.voxel_field import no_language, reference_field
 from distillnerf_core.model.renderer import render_rays
@@ -44,16 +46,17 @@ class ReferencePredictor(nn.Module):
         """Height and width of the images it takes, pixels."""
         return self.config.input_size
 
-    def encode_frame(self, frame: MultiViewFrame) -> SceneField:
+    def encode_frame(self, frame: MultiViewFrame, progress: ProgressListener | None = None) -> SceneField:
         """Predicts the field of one glance; cameras that are masked out are ignored."""
         frame = frame.visible()
-        return self.encode(frame.images, frame.rig)
+        return self.encode(frame.images, frame.rig, progress=progress)
 
     def encode(
         self,
         images: Float[Tensor, "cameras 3 height width"],
         cameras: CameraRig,
         prior_features: Float[Tensor, "cameras 128 height width"] | None = None,
+        progress: ProgressListener | None = None,
     ) -> SceneField:
         """Predicts the field of one glance.
 
@@ -61,12 +64,18 @@ class ReferencePredictor(nn.Module):
             images: RGB in [0, 1] at (image_height, image_width).
             cameras: Their calibration at this size, pixel centres at integer + 0.5, ego frame.
             prior_features: What the depth prior says of the images; None: it is run.
+            progress: Told how far the work is.
 
         Returns:
             Field in its own frame, which look-ups in the ego frame account for.
         """
-        # What depth the pixels have is needed until they are pooled, and let go before the sparse network.
-        return self.field(self.lift_and_pool(self.estimate_depth(images, prior_features), cameras))
+        stages = depth_stages(self.depth_prior, self.coarse_depth, self.fine_depth, len(images))
+        with watched((*stages, *network_stages(self.voxel_network)), progress):
+            estimate = self.estimate_depth(images, prior_features)
+            announce("lifting", progress)
+            lifted = self.lift_and_pool(estimate, cameras)
+            del estimate  # the sparse network needs the memory
+            return self.field(lifted)
 
     def estimate_depth(
         self,
@@ -109,7 +118,14 @@ class ReferencePredictor(nn.Module):
         config = self.config
         return camera_rays(render_rig(self._in_field(cameras), config.input_size, config.original_width))
 
-    def render(self, field: SceneField, cameras: CameraRig, color: bool = True, language: bool = True) -> RenderedViews:
+    def render(
+        self,
+        field: SceneField,
+        cameras: CameraRig,
+        color: bool = True,
+        language: bool = True,
+        progress: ProgressListener | None = None,
+    ) -> RenderedViews:
         """Renders a field into cameras, on the published grid of their size.
 
         Args:
@@ -118,15 +134,22 @@ class ReferencePredictor(nn.Module):
                 is the published one.
             color: Decode RGB at twice the resolution, where the variant can.
             language: Composite language features, where the variant has any.
+            progress: Told how far the work is.
         """
-        color = color and self.decoder is not None
-        features, views = self.composite(field, field.appearance if color else field.language, cameras)
-        if color:
-            return replace(views, rgb=self.decode(features))
+        decoder = self.decoder if color else None
+        content = field.language if decoder is None else field.appearance
+        features, views = self.composite(field, content, cameras, progress)
+        if decoder is not None:
+            with watched(decoder_stages(decoder), progress):
+                return replace(views, rgb=self.decode(features))
         return replace(views, language=features if language and features.shape[1] else None)
 
     def composite(
-        self, field: SceneField, content: Float[Tensor, "rows channels"], cameras: CameraRig
+        self,
+        field: SceneField,
+        content: Float[Tensor, "rows channels"],
+        cameras: CameraRig,
+        progress: ProgressListener | None = None,
     ) -> tuple[Float[Tensor, "cameras channels h w"], RenderedViews]:
         """Composites a table with one entry for each row of a field along the rays of the published grid.
 
@@ -134,13 +157,14 @@ class ReferencePredictor(nn.Module):
             field: What `encode` predicted.
             content: Its appearance or language.
             cameras: Calibration at the size of the grid, ego frame.
+            progress: Told how far the work is.
 
         Returns:
             Images of the content, scaled as the decoder takes them, and views without colour or language.
         """
         empty, config = content[field.empty_row], self.config.renderer
         offset = content - empty
-        chunks = self.rays(cameras).chunks(config.chunk_rays)
+        chunks = counted(list(self.rays(cameras).chunks(config.chunk_rays)), "rendering", progress)
         parts = [render_rays(field, offset, origins, directions, config) for origins, directions in chunks]
         shape = (len(cameras), cameras.height, cameras.width)
         # The sample weights of a ray add up to its opacity, with which it sees what empty space holds.

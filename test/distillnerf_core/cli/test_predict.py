@@ -48,6 +48,18 @@ def test_predict_gives_what_the_pipeline_gives_for_the_same_frames(bag: Path, ch
     assert not (tmp_path / "frame_0001").exists()
 
 
+@pytest.mark.parametrize(("patience_s", "shown"), [(0.0, True), (1e9, False)])
+def test_a_slow_frame_shows_its_stage(
+    bag: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience_s: float, shown: bool
+) -> None:
+    monkeypatch.setattr("distillnerf_core.cli.predict._PATIENCE_S", (patience_s, 0.0))
+    command = [str(bag), "--out", str(tmp_path), "--checkpoint", str(checkpoint), "--max-frames", "1"]
+    done = CliRunner().invoke(app, command)
+    assert done.exception is None, done.output
+    assert ("encoding]" in done.output) == shown
+    assert "1/1" in done.output
+
+
 def test_a_cut_bag_gives_its_frames_and_a_clear_error(bag: Path, checkpoint: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.mcap"
     cut.write_bytes(bag.read_bytes()[: int(bag.stat().st_size * 0.8)])
