@@ -59,8 +59,12 @@ def declare_parameters(node: Node, cls: type[Config], accepted: Callable[[], Non
     for spec in parameter_specs(cls):
         node.declare_parameter(spec.name, spec.default, spec.descriptor)
 
+    names = {spec.name for spec in parameter_specs(cls)}
+
     def check(changes: list[Parameter]) -> SetParametersResult:
         """Accepts changes under which the whole configuration stays valid."""
+        if not any(change.name in names for change in changes):
+            return SetParametersResult(successful=True)
         try:
             read_parameters(node, cls, {change.name: change.value for change in changes})
         except ConfigurationError as err:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
@@ -17,13 +16,12 @@ from distillnerf_ros.conversions.fields import header
 from distillnerf_ros.conversions.images import camera_info, color_image, depth_image, label_image
 from distillnerf_ros.conversions.voxels import class_markers, ground_plan, semantic_grid
 from distillnerf_ros.msg import FrameStatus, SemanticVoxelGrid
+from distillnerf_ros.qos import create_output
 
 if TYPE_CHECKING:
     from distillnerf_core.perception.results import Output, PerceptionResult, SemanticOccupancy
     from distillnerf_core.streams.frame_assembler import AssembledFrame
     from distillnerf_ros.config import NodeConfig
-
-OUTPUT_QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class CameraPublishers:
@@ -35,10 +33,10 @@ class CameraPublishers:
     """
 
     def __init__(self, node: Node, camera: str) -> None:
-        self.depth = node.create_publisher(Image, f"~/{camera}/depth/image", OUTPUT_QOS)
-        self.depth_info = node.create_publisher(CameraInfo, f"~/{camera}/depth/camera_info", OUTPUT_QOS)
-        self.semantics = node.create_publisher(Image, f"~/{camera}/semantics/image", OUTPUT_QOS)
-        self.rgb = node.create_publisher(Image, f"~/{camera}/rgb/image", OUTPUT_QOS)
+        self.depth = create_output(node, Image, f"~/{camera}/depth/image")
+        self.depth_info = create_output(node, CameraInfo, f"~/{camera}/depth/camera_info")
+        self.semantics = create_output(node, Image, f"~/{camera}/semantics/image")
+        self.rgb = create_output(node, Image, f"~/{camera}/rgb/image")
 
     @property
     def all(self) -> tuple[Publisher, ...]:
@@ -60,11 +58,11 @@ class ResultPublishers:
         self._base_frame = config.tf.base_frame
         self._config = config.occupancy
         self._cameras = [CameraPublishers(node, camera) for camera in cameras]
-        self._points = node.create_publisher(PointCloud2, "~/occupancy/points", OUTPUT_QOS)
-        self._grid = node.create_publisher(SemanticVoxelGrid, "~/occupancy/grid", OUTPUT_QOS)
-        self._markers = node.create_publisher(MarkerArray, "~/occupancy/markers", OUTPUT_QOS)
-        self._map = node.create_publisher(OccupancyGrid, "~/occupancy/map", OUTPUT_QOS)
-        self._status = node.create_publisher(FrameStatus, "~/status", OUTPUT_QOS)
+        self._points = create_output(node, PointCloud2, "~/occupancy/points")
+        self._grid = create_output(node, SemanticVoxelGrid, "~/occupancy/grid")
+        self._markers = create_output(node, MarkerArray, "~/occupancy/markers")
+        self._map = create_output(node, OccupancyGrid, "~/occupancy/map")
+        self._status = create_output(node, FrameStatus, "~/status")
 
     def wanted(self) -> "frozenset[Output]":
         """Returns the outputs that somebody listens to; occupancy always, since queries need it."""

@@ -13,7 +13,7 @@ from distillnerf_core.errors import LanguageError, QueryError
 from distillnerf_ros.conversions.answers import answer_cloud, region_messages
 from distillnerf_ros.conversions.fields import header
 from distillnerf_ros.health import HealthBoard, Level
-from distillnerf_ros.publishers import OUTPUT_QOS
+from distillnerf_ros.qos import create_output
 from distillnerf_ros.srv import QueryText
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class QueryTextService:
     def __init__(self, node: Node, answerer: Callable[[], Answerer | None], board: HealthBoard) -> None:
         self._answerer = answerer
         self._board = board
-        self._points = node.create_publisher(PointCloud2, "~/query/points", OUTPUT_QOS)
+        self._points = create_output(node, PointCloud2, "~/query/points")
         self._service = node.create_service(QueryText, "query_text", self.handle)
 
     def handle(self, request: QueryText.Request, response: QueryText.Response) -> QueryText.Response:

@@ -1,12 +1,14 @@
 """Input topics; callbacks only hand messages on."""
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Any, Protocol
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
@@ -68,7 +70,10 @@ class InputSubscriptions:
         self._subscriptions.clear()
 
     def _subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> None:
-        self._subscriptions.append(self._node.create_subscription(kind, topic, callback, qos))
+        overrides = QoSOverridingOptions.with_default_policies()
+        # rclpy writes the overrides into the profile that it is given.
+        created = self._node.create_subscription(kind, topic, callback, copy(qos), qos_overriding_options=overrides)
+        self._subscriptions.append(created)
 
 
 def image_message_class(topic: str, transport: str, types: dict[str, str]) -> Any:

@@ -1,0 +1,34 @@
+"""QoS of topics can be overridden by parameters, as in other ROS 2 nodes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from distillnerf_ros.msg import FrameStatus
+from rclpy.qos import ReliabilityPolicy
+
+
+def test_outputs_are_reliable_and_inputs_best_effort(world: Any) -> None:
+    world.activate()
+    (output,) = world.client.get_publishers_info_by_topic("/distillnerf/occupancy/points")
+    assert output.qos_profile.reliability is ReliabilityPolicy.RELIABLE
+    (images,) = world.client.get_subscriptions_info_by_topic("/CAM_FRONT/image_rect_compressed")
+    assert images.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
+
+
+def test_parameters_override_them(make_world: Callable[..., Any]) -> None:
+    status, image = "/distillnerf/status", "/CAM_FRONT/image_rect_compressed"
+    overrides = {
+        f"qos_overrides.{status}.publisher.reliability": "best_effort",
+        f"qos_overrides.{image}.subscription.reliability": "reliable",
+    }
+    world = make_world(**overrides)
+    world.listen(status, FrameStatus)
+    world.activate()
+    (output,) = world.client.get_publishers_info_by_topic(status)
+    assert output.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
+    (images,) = world.client.get_subscriptions_info_by_topic(image)
+    assert images.qos_profile.reliability is ReliabilityPolicy.RELIABLE
+    (other,) = world.client.get_subscriptions_info_by_topic("/CAM_BACK/image_rect_compressed")
+    assert other.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
+    described = world.node.describe_parameter(f"qos_overrides.{status}.publisher.reliability")
+    assert "reliability" in described.description
