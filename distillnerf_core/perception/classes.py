@@ -38,6 +38,10 @@ class SemanticClasses:
         return None if self.features is None else self.features[: len(self.labels.names)]
 
 
+UNFELT_CLASSES = SemanticClasses(OCC3D_LABELS, None)
+"""The classes of Occ3D, of which nobody knows what they look like."""
+
+
 def checkpoint_classes(language: TextSpace) -> SemanticClasses:
     """Returns the classes that the checkpoint was trained on."""
     return SemanticClasses(OCC3D_LABELS, language.class_features)

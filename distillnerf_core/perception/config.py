@@ -75,6 +75,19 @@ class QueryConfig(Config):
     )
     min_region_voxels: int = Field(default=2, ge=1, description="Smaller connected regions are not reported")
     max_regions: int = Field(default=64, ge=1, description="Most regions reported for a text, best first")
+    max_keep: int = Field(
+        default=8, ge=0, le=64, description="Most queries that are kept, that is, answered again on every frame"
+    )
+    max_texts: int = Field(default=64, ge=1, le=1024, description="Most texts and negatives of a request together")
+    max_text_length: int = Field(default=256, ge=1, le=4096, description="Most characters of a text of a request")
+
+
+class RenderConfig(Config):
+    """Views from cameras that are not there."""
+
+    max_pixels: int = Field(
+        default=500_000, ge=1, le=20_000_000, description="Largest image that is rendered on request, pixels"
+    )
 
 
 class PerceptionConfig(Config):
@@ -83,3 +96,4 @@ class PerceptionConfig(Config):
     depth: DepthConfig = DepthConfig()
     occupancy: OccupancyConfig = OccupancyConfig()
     query: QueryConfig = QueryConfig()
+    render: RenderConfig = RenderConfig()

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillnerf_core.errors import DataError
-from distillnerf_core.language.classes import CLASS_COLORS, CLASS_NAMES
 from distillnerf_core.perception.results import DepthImages, PerceptionResult, SemanticOccupancy
 
 _POINT = np.dtype(
@@ -70,7 +69,7 @@ def occupied_points(occupancy: SemanticOccupancy) -> NDArray[Any]:
     for axis, name in enumerate("xyz"):
         points[name] = centers[:, axis]
     points["label"] = occupancy.labels.cpu().numpy()[tuple(index.T)]
-    colors = np.array(CLASS_COLORS, dtype=np.uint8)[points["label"]]
+    colors = occupancy.classes.palette()[points["label"]]
     for channel, name in enumerate(("red", "green", "blue")):
         points[name] = colors[:, channel]
     points["confidence"] = occupancy.confidence.cpu().numpy()[tuple(index.T)]
@@ -107,7 +106,7 @@ def _write_occupancy(folder: Path, occupancy: SemanticOccupancy, stamp_ns: int) 
         confidence=(255 * occupancy.confidence).round().byte().cpu().numpy(),
         lower_m=np.array(occupancy.grid.lower_m),
         voxel_size_m=np.float64(occupancy.grid.voxel_size_m),
-        class_names=np.array(CLASS_NAMES),
+        class_names=np.array(occupancy.classes.names),
         stamp_ns=np.int64(stamp_ns),
     )
     write_ply(folder / "occupancy.ply", occupied_points(occupancy))

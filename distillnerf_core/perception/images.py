@@ -7,7 +7,6 @@ from torch.nn.functional import normalize
 
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.geometry.rays import ray_distance_to_z_depth
-from distillnerf_core.language.classes import SKY
 from distillnerf_core.perception.config import DepthConfig
 
 
@@ -32,10 +31,10 @@ def semantic_image(
     class_features: Float[Tensor, "classes channels"],
     min_opacity: float,
 ) -> UInt8[Tensor, "cameras h w"]:
-    """Returns the class of each pixel by the greatest cosine; rays that pass through show the sky (17)."""
+    """Returns the class of each pixel by the greatest cosine; rays that pass through show the sky, the last class."""
     cosine = torch.einsum("nchw,kc->nkhw", normalize(language, dim=1), class_features)
     labels = cosine.argmax(dim=1).to(torch.uint8)
-    return labels.masked_fill(opacity < min_opacity, SKY)
+    return labels.masked_fill(opacity < min_opacity, len(class_features) - 1)
 
 
 def scatter_cameras(images: Tensor, camera_mask: Tensor, fill: float | int) -> Tensor:

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from distillnerf_core.geometry.grids import VoxelGrid
-from distillnerf_core.language.classes import FREE, OCC3D_CLASSES
 from distillnerf_core.language.text_space import TextSpace
 from distillnerf_core.model.compositing import density_from_logit
+from distillnerf_core.perception.classes import SemanticClasses, checkpoint_classes
 from distillnerf_core.perception.config import OccupancyConfig
 from distillnerf_core.perception.results import OccupiedVoxels, SemanticOccupancy
 
@@ -33,7 +33,9 @@ class TabulatedField(Protocol):
         """Finds the row that describes each point of the ego frame, metres."""
 
 
-def occupancy_from_field(field: TabulatedField, language: TextSpace, config: OccupancyConfig) -> SemanticOccupancy:
+def occupancy_from_field(
+    field: TabulatedField, language: TextSpace, config: OccupancyConfig, classes: SemanticClasses | None = None
+) -> SemanticOccupancy:
     """Samples a field on a grid: dense voxels are occupied, and carry the class nearest to their feature.
 
     Every stage works on the rows of the field, of which there are far fewer than voxels of the grid; a voxel
@@ -41,34 +43,36 @@ def occupancy_from_field(field: TabulatedField, language: TextSpace, config: Occ
 
     Args:
         field: The field.
-        language: Where its features are compared with classes and texts. Classes after the 17 of Occ3D (the sky)
-            are no label here; without classes all that is occupied is `others`.
+        language: Where its features are compared with classes and texts.
         config: Grid and density threshold.
+        classes: What voxels are labelled with; None: the checkpoint's classes. Without features of classes all that
+            is occupied is the first one.
     """
     grid = config.grid()
     rows = _densest_rows(field, grid, config.vertical_samples)
     density = density_from_logit(field.logits)[rows]
     mask = density > config.density_threshold
     features = language.voxel_features(field.language)
-    classes = torch.zeros_like(field.logits, dtype=torch.uint8)
-    if language.class_features is not None:
-        classes = nearest_class(features, language.class_features)
-    labels = torch.where(mask, classes[rows], FREE)
+    classes = classes or checkpoint_classes(language)
+    nearest = torch.zeros_like(field.logits, dtype=torch.uint8)
+    if classes.solid_features is not None:
+        nearest = nearest_class(features, classes.solid_features)
+    labels = torch.where(mask, nearest[rows], classes.labels.free)
     return SemanticOccupancy(
         grid=grid,
         labels=labels.to(torch.uint8),
         density=density,
         confidence=1.0 - torch.exp(-density * grid.voxel_size_m),
         occupied=OccupiedVoxels(mask.nonzero(), features[rows[mask]]),
+        classes=classes.labels,
     )
 
 
 def nearest_class(
     features: Float[Tensor, "points channels"], class_features: Float[Tensor, "classes channels"]
 ) -> UInt8[Tensor, " points"]:
-    """Returns the Occ3D class with the greatest cosine to each feature; the sky does not take part."""
-    solid = class_features[: len(OCC3D_CLASSES)]
-    return (normalize(features, dim=-1) @ solid.T).argmax(dim=-1).to(torch.uint8)
+    """Returns the class with the greatest cosine to each feature."""
+    return (normalize(features, dim=-1) @ class_features.T).argmax(dim=-1).to(torch.uint8)
 
 
 def _densest_rows(field: TabulatedField, grid: VoxelGrid, heights: int) -> Int64[Tensor, "x y z"]:

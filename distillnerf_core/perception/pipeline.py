@@ -1,6 +1,6 @@
 """The way from a frame to everything a robot consumes; the live node and the offline command both call it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -8,47 +8,43 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from distillnerf_core.errors import ConfigurationError, QueryError
+from distillnerf_core.errors import ConfigurationError, LanguageError, QueryError
 from distillnerf_core.frames import MultiViewFrame
-from distillnerf_core.geometry.cameras import CameraRig
-from distillnerf_core.language.classes import SKY, UNKNOWN
 from distillnerf_core.language.encoders import TextEncoder
 from distillnerf_core.language.text_space import EncodedQuery, TextSpace
 from distillnerf_core.model.denormals import flushed_denormals
 from distillnerf_core.model.loading import Predictor, load_model
 from distillnerf_core.model.options import ModelOptions
 from distillnerf_core.model.progress import ProgressListener
-from distillnerf_core.model.scene_field import SceneField
+from distillnerf_core.perception.camera_images import IMAGE_OUTPUTS, CameraImages, render_images, with_images
+from distillnerf_core.perception.classes import checkpoint_classes
 from distillnerf_core.perception.config import PerceptionConfig
-from distillnerf_core.perception.images import open_distance, scatter_cameras, semantic_image, z_depth_image
+from distillnerf_core.perception.novel_view import NovelView, render_view
 from distillnerf_core.perception.occupancy import occupancy_from_field
 from distillnerf_core.perception.query import QueryResult, TextQuery, answer_query
 from distillnerf_core.perception.results import (
     ALL_OUTPUTS,
-    DepthImages,
     Output,
     PerceptionResult,
     SemanticOccupancy,
+    bare_result,
 )
 from distillnerf_core.perception.timings import Stopwatch
+from distillnerf_core.perception.virtual_camera import VirtualCamera
 from distillnerf_core.perception.visibility import mark_unknown
-
-_IMAGE_OUTPUTS = frozenset({Output.DEPTH, Output.RGB, Output.SEMANTICS})
-
-
-@dataclass(frozen=True)
-class _Images:
-    """Rendered images of the present cameras; the distance is +inf for sky."""
-
-    rig: CameraRig
-    ray_distance_m: Float[Tensor, "cameras h w"]
-    opacity: Float[Tensor, "cameras h w"]
-    rgb: Float[Tensor, "cameras 3 height width"] | None
-    language: Float[Tensor, "cameras channels h w"] | None
 
 
 class PerceptionPipeline:
-    """Turns frames into depth images, semantic occupancy and answers to texts."""
+    """Turns frames into depth images, semantic occupancy and answers to texts.
+
+    Threads may use it together; texts are embedded one after the other.
+
+    Attributes:
+        device: Where the network lives.
+        config: Outputs.
+        language: What the checkpoint knows about texts.
+        classes: What is labelled from the next frame on; another set may be assigned.
+    """
 
     def __init__(self, predictor: Predictor, language: TextSpace, config: PerceptionConfig | None = None) -> None:
         """Takes the parts; see :meth:`from_checkpoint` for the usual way.
@@ -61,6 +57,7 @@ class PerceptionPipeline:
         self.device = next(predictor.parameters()).device
         self.config = config or PerceptionConfig()
         self.language = language.to(self.device)
+        self.classes = checkpoint_classes(self.language)
         self._predictor = predictor
 
     @classmethod
@@ -126,13 +123,25 @@ class PerceptionPipeline:
             frame = fit_frame(frame, *self.input_size).to(self.device)
         with watch.stage("encode"):
             field = self._predictor.encode_frame(frame, progress)
+        result = bare_result(frame, field, self.classes)
+        result = self._add_outputs(result, outputs, watch, progress)
+        return replace(result, timings=watch.timings())
+
+    def _add_outputs(
+        self,
+        result: PerceptionResult,
+        outputs: frozenset[Output],
+        watch: Stopwatch,
+        progress: ProgressListener | None = None,
+    ) -> PerceptionResult:
         with watch.stage("render"):
-            images = self._render(field, frame, outputs, progress)
+            images = self._render(result, outputs, progress)
         with watch.stage("images"):
-            result = self._image_outputs(frame, field, images, outputs)
+            if images is not None:
+                result = with_images(result, images, outputs, self.config.depth)
         with watch.stage("occupancy"):
-            occupancy = self._occupancy(field, images) if Output.OCCUPANCY in outputs else None
-        return replace(result, occupancy=occupancy, timings=watch.timings())
+            occupancy = self._occupancy(result, images) if Output.OCCUPANCY in outputs else result.occupancy
+        return replace(result, occupancy=occupancy)
 
     @torch.inference_mode()
     def query(self, result: PerceptionResult | None, query: TextQuery) -> QueryResult:
@@ -148,25 +157,71 @@ class PerceptionPipeline:
         """
         if result is None:
             raise QueryError("no frame perceived yet: wait for camera images, then ask again")
-        if result.occupancy is None:
-            raise QueryError("the frame was perceived without occupancy: ask for Output.OCCUPANCY")
-        return answer_query(result.occupancy, query, self.encode_query(query), self.config.query)
+        return self.answer(result, query, self.encode_query(query))
 
     @torch.inference_mode()
+    def answer(self, result: PerceptionResult, query: TextQuery, encoded: EncodedQuery) -> QueryResult:
+        """Answers texts that were embedded before.
+
+        Raises:
+            QueryError: If the result has no occupancy.
+        """
+        if result.occupancy is None:
+            raise QueryError("the frame was perceived without occupancy: ask for Output.OCCUPANCY")
+        return answer_query(result.occupancy, query, encoded, self.config.query)
+
     def query_images(self, result: PerceptionResult, query: TextQuery) -> Float[Tensor, "texts cameras h w"]:
         """Scores every pixel of the rendered images against the texts; 0 for sky and missing cameras.
 
         Raises:
-            QueryError: If the result has no language images (Output.SEMANTICS).
             LanguageError: As :meth:`encode_query`.
         """
-        encoded = self.encode_query(query)
+        return self.score_images(result, self.encode_query(query))
+
+    @torch.inference_mode()
+    def score_images(self, result: PerceptionResult, encoded: EncodedQuery) -> Float[Tensor, "texts cameras h w"]:
+        """Does the same with texts that were embedded before; renders the features if the result has none.
+
+        Raises:
+            LanguageError: If the checkpoint renders no features that texts are compared with.
+        """
+        result = self.complete(result, frozenset({Output.SEMANTICS}))
         if result.language is None or result.semantics is None:
-            raise QueryError("the frame was perceived without semantics: ask for Output.SEMANTICS")
+            raise LanguageError("this checkpoint renders no features that texts could be compared with")
         cameras, channels, height, width = result.language.shape
         features = result.language.permute(0, 2, 3, 1).reshape(-1, channels)
         scores = encoded.score(features).view(-1, cameras, height, width)
-        return scores.masked_fill(result.semantics >= SKY, 0.0)
+        return scores.masked_fill(result.semantics >= result.classes.labels.sky, 0.0)
+
+    @torch.inference_mode()
+    def complete(self, result: PerceptionResult, outputs: frozenset[Output] = ALL_OUTPUTS) -> PerceptionResult:
+        """Adds images that nobody had asked for when the frame was perceived, and occupancy likewise."""
+        present = {
+            Output.DEPTH: result.depth,
+            Output.RGB: result.rgb,
+            Output.SEMANTICS: result.semantics,
+            Output.OCCUPANCY: result.occupancy,
+        }
+        missing = frozenset(output for output in outputs if present[output] is None)
+        with flushed_denormals():
+            return self._add_outputs(result, missing, Stopwatch(self.device)) if missing else result
+
+    @torch.inference_mode()
+    def render_view(self, result: PerceptionResult, camera: VirtualCamera, outputs: frozenset[Output]) -> NovelView:
+        """Renders a perceived frame into a camera that is not there.
+
+        Args:
+            result: The newest result.
+            camera: The camera.
+            outputs: What is wanted, of RGB, DEPTH and SEMANTICS.
+
+        Raises:
+            QueryError: If the camera makes no sense or its image is too large.
+            LanguageError: If classes are wanted and the checkpoint knows none.
+        """
+        camera.check(self.config.render.max_pixels)
+        with flushed_denormals():
+            return render_view(self._predictor, result.field, camera, result.classes, outputs, self.config.depth)
 
     def encode_query(self, query: TextQuery) -> EncodedQuery:
         """Embeds a query once, for many frames.
@@ -178,47 +233,17 @@ class PerceptionPipeline:
         return self.language.encode_query(query.texts, query.negatives, config.negatives, config.temperature or None)
 
     def _render(
-        self,
-        field: SceneField,
-        frame: MultiViewFrame,
-        outputs: frozenset[Output],
-        progress: ProgressListener | None,
-    ) -> _Images | None:
+        self, result: PerceptionResult, outputs: frozenset[Output], progress: ProgressListener | None
+    ) -> CameraImages | None:
+        """Renders only if an image is wanted, or visibility for occupancy is."""
         occlusion = Output.OCCUPANCY in outputs and self.config.occupancy.mark_unknown
-        if not outputs & _IMAGE_OUTPUTS and not occlusion:
+        if not outputs & IMAGE_OUTPUTS and not occlusion:
             return None
-        scale = self.config.depth.scale
-        height, width = (max(1, round(scale * size)) for size in self.input_size)
-        rig = frame.visible().rig.resized(height, width)
-        color, language = Output.RGB in outputs, Output.SEMANTICS in outputs
-        views = self._predictor.render(field, rig, color=color, language=language, progress=progress)
-        distance = open_distance(views.median_distance_m, views.opacity, self.config.depth.min_opacity)
-        return _Images(rig, distance, views.opacity, views.rgb, views.language)
+        return render_images(self._predictor, result.field, result.frame, outputs, self.config.depth, progress)
 
-    def _image_outputs(
-        self, frame: MultiViewFrame, field: SceneField, images: _Images | None, outputs: frozenset[Output]
-    ) -> PerceptionResult:
-        mask = frame.camera_mask
-        depth, rgb, semantics, language = None, None, None, None
-        if images is not None and Output.DEPTH in outputs:
-            z_depth = z_depth_image(images.ray_distance_m, images.rig, self.config.depth)
-            full_rig = frame.rig.resized(images.rig.height, images.rig.width)
-            depth = DepthImages(scatter_cameras(z_depth, mask, float("nan")), full_rig)
-        if images is not None and images.rgb is not None:
-            rgb = scatter_cameras(images.rgb, mask, 0.0)
-        classes = self.language.class_features
-        if images is not None and images.language is not None and classes is not None:
-            language = scatter_cameras(images.language, mask, 0.0)
-            labels = semantic_image(images.language, images.opacity, classes, self.config.depth.min_opacity)
-            semantics = scatter_cameras(labels, mask, UNKNOWN)
-        empty = Stopwatch(self.device).timings()
-        return PerceptionResult(
-            frame.stamp_ns, frame, field, depth, rgb, semantics, language, occupancy=None, timings=empty
-        )
-
-    def _occupancy(self, field: SceneField, images: _Images | None) -> SemanticOccupancy:
+    def _occupancy(self, result: PerceptionResult, images: CameraImages | None) -> SemanticOccupancy:
         config = self.config.occupancy
-        occupancy = occupancy_from_field(field, self.language, config)
+        occupancy = occupancy_from_field(result.field, self.language, config, result.classes)
         if images is None or not config.mark_unknown:
             return occupancy
         return mark_unknown(occupancy, images.ray_distance_m, images.rig)

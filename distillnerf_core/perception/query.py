@@ -1,19 +1,17 @@
 """Answers to texts: a score for every occupied voxel, and the connected regions that score high."""
 
-import math
 from dataclasses import dataclass
 
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from distillnerf_core.errors import QueryError
 from distillnerf_core.geometry.grids import VoxelGrid
 from distillnerf_core.language.text_space import EncodedQuery
+from distillnerf_core.perception.boxes import Box, Corner, box_or_everything
 from distillnerf_core.perception.config import QueryConfig
 from distillnerf_core.perception.regions import QueryRegion, find_regions
 from distillnerf_core.perception.results import SemanticOccupancy
-
-Box = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -25,15 +23,17 @@ class TextQuery:
         negatives: What an answer must beat. Empty: the classes that are no synonym, and the configured words;
             with the published network only where there is a single text.
         threshold: Least score of an answer; None: the configured one.
-        box_min: Lower corner of the searched volume in the ego frame, metres; None: the whole grid.
+        box_min: Lower corner of the searched volume, metres; None: the whole grid.
         box_max: Upper corner; equal corners mean the whole grid.
+        box_from_ego: Rigid transform into the frame of the corners, float64; None where that is the ego frame.
     """
 
     texts: tuple[str, ...]
     negatives: tuple[str, ...] = ()
     threshold: float | None = None
-    box_min: Box | None = None
-    box_max: Box | None = None
+    box_min: Corner | None = None
+    box_max: Corner | None = None
+    box_from_ego: Float[Tensor, "4 4"] | None = None
 
     def __post_init__(self) -> None:
         if not self.texts:
@@ -46,15 +46,14 @@ class TextQuery:
             raise QueryError(f"threshold: expected a score in [0, 1], got {self.threshold}")
         if (self.box_min is None) != (self.box_max is None):
             raise QueryError("box_min and box_max belong together: give both or neither")
-        if self.box_min is not None and self.box_max is not None:
-            _check_box(self.box_min, self.box_max)
+        _ = self.box  # whose corners are checked
 
     @property
-    def box(self) -> tuple[Box, Box] | None:
+    def box(self) -> Box | None:
         """The searched volume; None for the whole grid."""
-        if self.box_min is None or self.box_max is None or self.box_min == self.box_max:
+        if self.box_min is None or self.box_max is None:
             return None
-        return self.box_min, self.box_max
+        return box_or_everything(self.box_min, self.box_max, self.box_from_ego)
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def answer_query(
     index, centers = occupancy.occupied.index, occupancy.occupied.centers_m(occupancy.grid)
     features = occupancy.occupied.features
     if query.box is not None:
-        inside = _inside_box(centers, *query.box)
+        inside = query.box.contains(centers)
         index, centers, features = index[inside], centers[inside], features[inside]
     scores = encoded.score(features)
     found = scores >= threshold
@@ -118,18 +117,3 @@ def answer_query(
 def _regions(text: str, index: Tensor, scores: Tensor, grid: VoxelGrid, config: QueryConfig) -> list[QueryRegion]:
     regions = find_regions(text, index.cpu().numpy(), scores.cpu().numpy(), grid, config.min_region_voxels)
     return regions[: config.max_regions]
-
-
-def _inside_box(centers_m: Float[Tensor, "voxels 3"], box_min: Box, box_max: Box) -> Bool[Tensor, " voxels"]:
-    lower, upper = centers_m.new_tensor(box_min), centers_m.new_tensor(box_max)
-    return ((centers_m >= lower) & (centers_m <= upper)).all(dim=1)
-
-
-def _check_box(box_min: Box, box_max: Box) -> None:
-    if not all(math.isfinite(value) for value in (*box_min, *box_max)):
-        raise QueryError(f"box corners must be finite, got {list(box_min)} and {list(box_max)}")
-    if box_min != box_max and not all(low < high for low, high in zip(box_min, box_max, strict=True)):
-        raise QueryError(
-            f"box_min {list(box_min)} must lie below box_max {list(box_max)} on every axis, or equal it for "
-            "the whole volume"
-        )

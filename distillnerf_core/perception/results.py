@@ -9,8 +9,9 @@ from torch import Tensor
 from distillnerf_core.frames import MultiViewFrame
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.geometry.grids import VoxelGrid
-from distillnerf_core.language.classes import FREE
+from distillnerf_core.language.label_set import OCC3D_LABELS, LabelSet
 from distillnerf_core.model.scene_field import SceneField
+from distillnerf_core.perception.classes import UNFELT_CLASSES, SemanticClasses
 from distillnerf_core.perception.timings import StageTimings
 
 
@@ -50,10 +51,11 @@ class SemanticOccupancy:
 
     Attributes:
         grid: Placement of the voxels in the ego frame.
-        labels: Class 0..16, 17 free, 255 unknown (no camera looks there).
+        labels: Class, the label after the last class for free, 255 unknown (no camera looks there).
         density: Density in 1/m.
         confidence: Opacity of a voxel crossed along an edge: 1 - exp(-density * voxel size).
         occupied: The occupied voxels with their features.
+        classes: What the labels mean.
     """
 
     grid: VoxelGrid
@@ -61,11 +63,12 @@ class SemanticOccupancy:
     density: Float[Tensor, "x y z"]
     confidence: Float[Tensor, "x y z"]
     occupied: OccupiedVoxels
+    classes: LabelSet = OCC3D_LABELS
 
     @property
     def occupied_mask(self) -> Bool[Tensor, "x y z"]:
         """True where a voxel is occupied."""
-        return self.labels < FREE
+        return self.labels < self.classes.free
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,12 @@ class PerceptionResult:
         field: The predicted scene field, in the ego frame at `stamp_ns`.
         depth: Depth images.
         rgb: Reconstructed images in [0, 1], zeros for missing cameras.
-        semantics: Class of each pixel, 17 sky, 255 for missing cameras; the size of the depth images.
+        semantics: Class of each pixel, the label after the last class for sky, 255 for missing cameras; the size of
+            the depth images.
         language: Language feature of each pixel, zeros for missing cameras.
         occupancy: Semantic occupancy.
         timings: Duration of each stage.
+        classes: What pixels and voxels were labelled with.
     """
 
     stamp_ns: int
@@ -106,3 +111,17 @@ class PerceptionResult:
     language: Float[Tensor, "cameras channels h w"] | None
     occupancy: SemanticOccupancy | None
     timings: StageTimings
+    classes: SemanticClasses = UNFELT_CLASSES
+
+
+def bare_result(frame: MultiViewFrame, field: SceneField, classes: SemanticClasses) -> PerceptionResult:
+    """Returns a result without outputs.
+
+    Args:
+        frame: The images at network size.
+        field: What was predicted of them.
+        classes: What pixels and voxels shall be labelled with.
+    """
+    return PerceptionResult(
+        frame.stamp_ns, frame, field, None, None, None, None, None, timings=StageTimings(()), classes=classes
+    )

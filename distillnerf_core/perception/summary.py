@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from distillnerf_core.language.classes import CLASS_NAMES
 from distillnerf_core.perception.query import QueryResult
 from distillnerf_core.perception.results import PerceptionResult
 
@@ -31,10 +30,10 @@ def describe_frame(result: PerceptionResult, answer: QueryResult | None = None) 
         "timings_ms": {name: round(value, 1) for name, value in result.timings.as_dict().items()},
     }
     if result.occupancy is not None:
-        labels = result.occupancy.labels
-        counts = torch.bincount(labels[result.occupancy.occupied_mask].long(), minlength=len(CLASS_NAMES))
+        labels, names = result.occupancy.labels, result.occupancy.classes.names
+        counts = torch.bincount(labels[result.occupancy.occupied_mask].long(), minlength=len(names))
         described["occupied_voxels"] = int(counts.sum())
-        described["class_voxels"] = dict(zip(CLASS_NAMES, counts.tolist(), strict=True))
+        described["class_voxels"] = dict(zip(names, counts.tolist(), strict=True))
     if result.depth is not None:
         finite = result.depth.z_depth_m[result.depth.z_depth_m.isfinite()]
         described["median_depth_m"] = round(float(finite.median()), 3) if len(finite) else None

@@ -9,7 +9,7 @@ from torch import Tensor
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.geometry.grids import VoxelGrid
 from distillnerf_core.geometry.transforms import invert_rigid
-from distillnerf_core.language.classes import FREE, UNKNOWN
+from distillnerf_core.language.classes import UNKNOWN
 from distillnerf_core.perception.results import SemanticOccupancy
 
 _STRIDE = 2
@@ -33,7 +33,7 @@ def mark_unknown(
     seen = seen_points(centers, ray_distance_m, rig, margin_m=blocks.voxel_size_m).view(blocks.size)
     for axis, count in enumerate(grid.size):
         seen = seen.repeat_interleave(_STRIDE, dim=axis).narrow(axis, 0, count)
-    unknown = ~seen & (occupancy.labels == FREE)
+    unknown = ~seen & (occupancy.labels == occupancy.classes.free)
     return replace(occupancy, labels=occupancy.labels.masked_fill(unknown, UNKNOWN))
 
 

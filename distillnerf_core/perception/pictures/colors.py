@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from distillnerf_core.language.classes import CLASS_COLORS, SKY_COLOR
+from distillnerf_core.language.classes import SKY_COLOR
+from distillnerf_core.language.label_set import OCC3D_LABELS, LabelSet
 
 Image = NDArray[np.uint8]
 """RGB image, [height width 3]."""
@@ -19,19 +20,17 @@ INVALID_COLOR = (40, 44, 52)
 _NEAR_M = 1.5
 
 
-def color_labels(labels: NDArray[np.uint8]) -> Image:
-    """Paints class labels: 0..16 as in Occ3D, 17 sky, everything else dark.
+def color_labels(labels: NDArray[np.uint8], classes: LabelSet = OCC3D_LABELS) -> Image:
+    """Paints labels of voxels or pixels; unknown is dark.
 
     Args:
         labels: Array of any shape.
+        classes: What the labels mean.
 
     Returns:
         RGB in a new last axis.
     """
-    table = np.full((256, 3), INVALID_COLOR, dtype=np.uint8)
-    table[: len(CLASS_COLORS)] = CLASS_COLORS
-    table[len(CLASS_COLORS)] = SKY_COLOR
-    return table[labels]
+    return classes.palette(INVALID_COLOR)[labels]
 
 
 def color_depth(depth_m: NDArray[np.float32], max_m: float) -> Image:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from distillnerf_core.errors import QueryError
 from distillnerf_core.geometry.grids import VoxelGrid
-from distillnerf_core.language.classes import FREE, OCC3D_CLASSES, SKY_COLOR, UNKNOWN
+from distillnerf_core.language.classes import SKY_COLOR, UNKNOWN
 from distillnerf_core.perception.pictures.birds_eye import birds_eye
 from distillnerf_core.perception.pictures.chase_view import chase_view
 from distillnerf_core.perception.pictures.colors import (
@@ -83,7 +83,8 @@ def draw_overview(
     page.text(title, _MARGIN, 14, size=30)
     _draw_cameras(page, result, rows, cell, cell_height)
     _draw_space(page, occupancy, queries, upper + _MARGIN)
-    legend = [(info.title, info.color) for info in OCC3D_CLASSES] + [("sky", SKY_COLOR)]
+    classes = occupancy.classes
+    legend = [*zip(classes.titles, classes.colors, strict=True), ("sky", SKY_COLOR)]
     page.legend(legend, _MARGIN, page.height - _LEGEND, width - 2 * _MARGIN)
     return page.image()
 
@@ -99,7 +100,7 @@ def _camera_rows(
         ("depth", [color_depth(_array(image), max_depth_m) for image in result.depth.z_depth_m]),
     ]
     if result.semantics is not None:
-        rows.append(("semantics", [color_labels(_array(image)) for image in result.semantics]))
+        rows.append(("semantics", [color_labels(_array(image), result.classes.labels) for image in result.semantics]))
     if result.rgb is not None:
         rows.insert(1, ("rendered", [_to_image(image) for image in result.rgb]))
     for query in queries:
@@ -137,8 +138,8 @@ def _left_to_right(result: PerceptionResult) -> list[int]:
 def _draw_space(page: Page, occupancy: SemanticOccupancy, queries: Sequence[QueryPicture], top: int) -> None:
     index = _array(occupancy.occupied.index)
     labels = _array(occupancy.labels)
-    classes = color_labels(labels[tuple(index.T)])
-    known = ((labels != UNKNOWN) & (labels >= FREE)).any(axis=2)
+    classes = color_labels(labels[tuple(index.T)], occupancy.classes)
+    known = ((labels != UNKNOWN) & (labels >= occupancy.classes.free)).any(axis=2)
     plans = [("bird's eye, classes (rings every 10 m)", classes)]
     plans += [(f'bird\'s eye, "{query.text}"', _heat_colors(query)) for query in queries[:2]]
     chase_width = page.width - 2 * _MARGIN - len(plans) * (_LOWER + _MARGIN)

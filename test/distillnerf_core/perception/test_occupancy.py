@@ -78,8 +78,10 @@ def test_without_texts_all_that_is_occupied_is_others(field: _Slabs) -> None:
     assert bool((occupancy.occupied.features[occupancy.occupied.index[:, 0] < 100] == field.language[1]).all())
 
 
-def test_the_sky_is_no_label_of_a_voxel(codec: FeatureCodec) -> None:
-    assert int(nearest_class(codec.class_features[17:], codec.class_features)[0]) < FREE
+def test_the_sky_is_no_label_of_a_voxel(codec: FeatureCodec, language: CodecTextSpace) -> None:
+    sky = _Slabs(torch.tensor([3.0, 3.0, 3.0]), codec.class_features[[17, 17, 17]])
+    occupancy = occupancy_from_field(sky, language, OccupancyConfig())
+    assert int(occupancy.labels.max()) < FREE
 
 
 def test_the_grid_of_the_configuration_is_that_of_occ3d() -> None:

@@ -7,6 +7,8 @@ import torch
 from distillnerf_core.errors import CheckpointError, ConfigurationError, QueryError
 from distillnerf_core.frames import MultiViewFrame
 from distillnerf_core.language.classes import UNKNOWN
+from distillnerf_core.language.encoders import MiniLmEncoder
+from distillnerf_core.perception.classes import checkpoint_classes, named_classes
 from distillnerf_core.perception.config import OccupancyConfig, PerceptionConfig
 from distillnerf_core.perception.pipeline import PerceptionPipeline, choose_device, fit_frame
 from distillnerf_core.perception.query import TextQuery
@@ -103,8 +105,52 @@ def test_a_query_before_the_first_frame_says_so(pipeline: PerceptionPipeline) ->
 def test_a_query_needs_the_outputs_it_reads(pipeline: PerceptionPipeline, result: PerceptionResult) -> None:
     with pytest.raises(QueryError, match="occupancy"):
         pipeline.query(replace(result, occupancy=None), TextQuery(("car",)))
-    with pytest.raises(QueryError, match="semantics"):
-        pipeline.query_images(replace(result, semantics=None), TextQuery(("car",)))
+
+
+def test_outputs_that_nobody_asked_for_are_added_later(
+    pipeline: PerceptionPipeline, frame: MultiViewFrame, result: PerceptionResult
+) -> None:
+    bare = pipeline.perceive(frame, frozenset())
+    later = pipeline.complete(bare)
+    for name in ("rgb", "semantics", "language"):
+        assert getattr(bare, name) is None
+        torch.testing.assert_close(getattr(later, name), getattr(result, name))
+    assert later.depth is not None
+    assert result.depth is not None
+    torch.testing.assert_close(later.depth.z_depth_m, result.depth.z_depth_m, equal_nan=True)
+    assert later.occupancy is not None
+    assert result.occupancy is not None
+    assert torch.equal(later.occupancy.labels, result.occupancy.labels)
+    assert pipeline.complete(later) is later
+
+
+def test_heat_needs_no_images_of_the_result(
+    pipeline: PerceptionPipeline, frame: MultiViewFrame, result: PerceptionResult
+) -> None:
+    query = TextQuery(("automobile",))
+    bare = pipeline.perceive(frame, frozenset({Output.OCCUPANCY}))
+    torch.testing.assert_close(pipeline.query_images(bare, query), pipeline.query_images(result, query))
+
+
+def test_other_classes_label_the_next_frame(
+    checkpoint: Path, encoder: MiniLmEncoder, frame: MultiViewFrame, result: PerceptionResult
+) -> None:
+    pipeline = PerceptionPipeline.from_checkpoint(checkpoint, device="cpu", encoder=encoder)
+    names = ["road", "car", "forklift"]
+    pipeline.classes = named_classes(pipeline.language, names)
+    relabelled = pipeline.perceive(frame)
+    assert relabelled.occupancy is not None
+    assert relabelled.semantics is not None
+    assert result.occupancy is not None
+    assert relabelled.occupancy.classes.names == tuple(names)
+    assert set(relabelled.occupancy.labels.unique().tolist()) <= {0, 1, 2, 3, UNKNOWN}
+    assert set(relabelled.semantics.unique().tolist()) <= {0, 1, 2, 3, UNKNOWN}
+    assert torch.equal(relabelled.occupancy.occupied_mask, result.occupancy.occupied_mask)
+    assert torch.equal(relabelled.occupancy.labels == UNKNOWN, result.occupancy.labels == UNKNOWN)
+    pipeline.classes = checkpoint_classes(pipeline.language)
+    again = pipeline.perceive(frame).occupancy
+    assert again is not None
+    assert torch.equal(again.labels, result.occupancy.labels)
 
 
 def test_a_frame_without_cameras_is_refused(pipeline: PerceptionPipeline, frame: MultiViewFrame) -> None:
