@@ -22,6 +22,8 @@ class MultiViewFrame:
         camera_mask: True where an image is present.
         camera_stamps_ns: Exposure time of each image, 0 where missing.
         motion_compensated: False where a static extrinsic replaced the motion between the exposures.
+        valid: True where a pixel shows the surroundings: not the robot's own body, nor what the lens did not see;
+            None where all pixels do. Images are zero elsewhere.
     """
 
     stamp_ns: int
@@ -30,6 +32,7 @@ class MultiViewFrame:
     camera_mask: Bool[Tensor, " cameras"]
     camera_stamps_ns: tuple[int, ...]
     motion_compensated: bool = True
+    valid: Bool[Tensor, "cameras height width"] | None = None
 
     def to(self, device: torch.device | str) -> "MultiViewFrame":
         """Returns the frame with its tensors on a device."""
@@ -38,6 +41,7 @@ class MultiViewFrame:
             rig=self.rig.to(device),
             images=self.images.to(device),
             camera_mask=self.camera_mask.to(device),
+            valid=None if self.valid is None else self.valid.to(device),
         )
 
     def visible(self) -> "MultiViewFrame":
@@ -51,6 +55,7 @@ class MultiViewFrame:
             images=self.images[keep],
             camera_mask=self.camera_mask[keep],
             camera_stamps_ns=tuple(self.camera_stamps_ns[index] for index in keep),
+            valid=None if self.valid is None else self.valid[keep],
         )
 
 

@@ -38,10 +38,11 @@ class BagFrameSource:
         with BagReader(self.path) as reader:
             layout = require_layout(self._config.preset, reader.topic_types())
         self.stream = FrameStream(layout, self._config)
+        cameras = self.stream.layout.cameras
         self.problems: dict[str, None] = {}
         self._assembler = self.stream.assembler(height, width)
-        self._image_cameras = {camera.image_topic: camera.name for camera in layout.cameras}
-        self._info_cameras = {camera.info_topic: camera.name for camera in layout.cameras if camera.info_topic}
+        self._image_cameras = {camera.image_topic: camera.name for camera in cameras}
+        self._info_cameras = {camera.info_topic: camera.name for camera in cameras if camera.info_topic}
 
     def __iter__(self) -> Iterator[AssembledFrame]:
         """Yields frames in order of time.

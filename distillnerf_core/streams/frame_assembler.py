@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from distillnerf_core.errors import CalibrationError, DistillNerfError, ImageDecodeError, TransformError
 from distillnerf_core.frames import MultiViewFrame
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.streams.camera_info import PinholeCalibration
 from distillnerf_core.streams.camera_set import CameraSet
+from distillnerf_core.streams.camera_view import CameraView
+from distillnerf_core.streams.ego_masks import EgoMasks
 from distillnerf_core.streams.image_decoding import ImageDecoder
-from distillnerf_core.streams.rectification import Rectifier, scaled_matrix
+from distillnerf_core.streams.pinhole_view import MAX_FOV_DEG
 from distillnerf_core.streams.sweep_locator import SweepPoses
 
 logger = logging.getLogger(__name__)
@@ -61,14 +64,26 @@ class FrameAssembler:
         width: Columns of the frame's images.
         min_cameras: Fewer usable images are an error.
         max_image_pixels: Larger images are refused.
+        max_fov_deg: Largest field of view that a fisheye is rectified to.
+        masks: Where cameras see the robot itself.
     """
 
-    def __init__(self, height: int, width: int, min_cameras: int = 1, max_image_pixels: int = 64_000_000) -> None:
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        min_cameras: int = 1,
+        max_image_pixels: int = 64_000_000,
+        max_fov_deg: float = MAX_FOV_DEG,
+        masks: EgoMasks | None = None,
+    ) -> None:
         self.height = height
         self.width = width
         self._min_cameras = min_cameras
+        self._max_fov_deg = max_fov_deg
+        self._masks = masks or EgoMasks("")
         self._decoder = ImageDecoder(max_image_pixels)
-        self._rectifiers: dict[str, tuple[PinholeCalibration, Rectifier]] = {}
+        self._views: dict[str, tuple[PinholeCalibration, CameraView | CalibrationError]] = {}
 
     def assemble(self, located: LocatedSweep) -> AssembledFrame:
         """Builds the frame of a sweep; a camera whose image, calibration or pose is unusable is masked.
@@ -98,6 +113,7 @@ class FrameAssembler:
                 camera_mask=torch.from_numpy(mask),
                 camera_stamps_ns=tuple(stamp if here else 0 for stamp, here in zip(sweep.stamps_ns, mask, strict=True)),
                 motion_compensated=located.poses.motion_compensated,
+                valid=self._valid(located),
             ),
             optical_frames=located.frames,
             problems={camera: str(err) for camera, err in problems.items()},
@@ -110,28 +126,41 @@ class FrameAssembler:
             raise CalibrationError(f"{camera}: no usable CameraInfo yet; check its camera_info topic")
         if camera in poses.problems:
             raise TransformError(poses.problems[camera])
-        size = self._decoder.size(message, camera)
-        if size != (calibration.height, calibration.width):
-            raise CalibrationError(
-                f"{camera}: image of {size[1]}x{size[0]} pixels, but its CameraInfo is for "
-                f"{calibration.width}x{calibration.height}; publish both at one size"
-            )
-        image = self._decoder.decode(message, (self.height, self.width), camera)
-        return self._rectifier(camera, calibration).apply(image)
+        view = self._view(camera, calibration)
+        if isinstance(view, CalibrationError):
+            raise view
+        return view.image(message, self._decoder)
 
-    def _rectifier(self, camera: str, calibration: PinholeCalibration) -> Rectifier:
-        known = self._rectifiers.get(camera)
+    def _view(self, camera: str, calibration: PinholeCalibration) -> CameraView | CalibrationError:
+        known = self._views.get(camera)
         if known is None or known[0] is not calibration:
-            known = (calibration, Rectifier(calibration, self.height, self.width))
-            self._rectifiers[camera] = known
+            known = (calibration, self._create_view(camera, calibration))
+            self._views[camera] = known
         return known[1]
+
+    def _create_view(self, camera: str, calibration: PinholeCalibration) -> CameraView | CalibrationError:
+        size = (self.height, self.width)
+        try:
+            return CameraView(camera, calibration, size, self._max_fov_deg, self._masks.body(camera))
+        except CalibrationError as err:
+            return err
+
+    def _valid(self, located: LocatedSweep) -> Tensor | None:
+        """Returns the pixels that count [cameras height width]; None where all do."""
+        valid = np.ones((len(located.sweep.cameras), self.height, self.width), dtype=bool)
+        for index, (camera, calibration) in enumerate(zip(located.sweep.cameras, located.calibrations, strict=True)):
+            view = None if calibration is None else self._view(camera, calibration)
+            if isinstance(view, CameraView) and view.valid is not None:
+                valid[index] = view.valid
+        return None if valid.all() else torch.from_numpy(valid)
 
     def _rig(self, located: LocatedSweep) -> CameraRig:
         count = len(located.sweep.cameras)
         intrinsics, poses = np.tile(np.eye(3), (count, 1, 1)), np.tile(np.eye(4), (count, 1, 1))
         for index, (camera, calibration) in enumerate(zip(located.sweep.cameras, located.calibrations, strict=True)):
-            if calibration is not None:
-                intrinsics[index] = scaled_matrix(calibration, self.height, self.width)
+            view = None if calibration is None else self._view(camera, calibration)
+            if calibration is not None and isinstance(view, CameraView):
+                intrinsics[index] = view.intrinsics
                 poses[index, :3, :3] = calibration.camera_from_image
             poses[index] = located.poses.base_from_camera.get(camera, np.eye(4)) @ poses[index]
         return CameraRig(

@@ -9,13 +9,14 @@ from typing import Any
 from distillnerf_core.errors import CalibrationError, TransformError
 from distillnerf_core.streams.calibration_book import CalibrationBook, read_calibration_file
 from distillnerf_core.streams.camera_set import AddOutcome, CameraSet
+from distillnerf_core.streams.ego_masks import EgoMasks
 from distillnerf_core.streams.frame_assembler import FrameAssembler, LocatedSweep
-from distillnerf_core.streams.layouts import Layout
-from distillnerf_core.streams.message_fields import NANOSECONDS, stamp_ns
+from distillnerf_core.streams.layouts import Layout, camera_frames
+from distillnerf_core.streams.message_fields import NANOSECONDS, short_frame_id, stamp_ns
 from distillnerf_core.streams.phase_estimation import PhaseEstimator
 from distillnerf_core.streams.stream_config import StreamConfig
 from distillnerf_core.streams.sweep_locator import SweepLocator, SweepPoses
-from distillnerf_core.streams.synchroniser import CameraSynchroniser
+from distillnerf_core.streams.synchroniser import CameraSynchroniser, reference_camera
 from distillnerf_core.streams.transform_buffer import TransformBuffer
 
 logger = logging.getLogger(__name__)
@@ -36,30 +37,38 @@ class FrameStream:
     Nothing is decoded here: `poll` hands out sweeps that a `FrameAssembler` turns into frames in any thread.
 
     Args:
-        layout: Cameras and their topics.
+        layout: Cameras and their topics; those that the configuration leaves out are dropped.
         config: Limits and policies.
 
     Attributes:
+        layout: The cameras that are used.
         synchroniser: With the counters of every camera.
         transforms: The transform buffer.
         dropped: Number of sweeps that were lost, by reason.
         last_problem: The newest reason in full.
+
+    Raises:
+        ConfigurationError: If the configuration names unknown cameras, or ego masks cannot be read.
+        CalibrationError: If the calibration file cannot be read.
     """
 
     def __init__(self, layout: Layout, config: StreamConfig) -> None:
-        self.layout = layout
+        layout = self.layout = layout.select(config.cameras)
         self.config = config
         self._synchroniser_config = layout.synchroniser_config(config.synchroniser)
         self.synchroniser = CameraSynchroniser(layout.names, self._synchroniser_config)
         self._phases = self._phase_estimator()
         self.transforms = TransformBuffer(config.transforms)
-        self.calibrations = CalibrationBook(layout.rectified)
+        rectified = layout.rectified_cameras(config.rectify)
+        self.calibrations = CalibrationBook(rectified, undistort=config.rectify != "off")
+        self._masks = EgoMasks(config.ego_mask_dir, config.max_image_pixels)
+        self._masks.report_strangers(layout.names)
         self.dropped: Counter[str] = Counter()
         self.last_problem = ""
         self._locator = SweepLocator(self.transforms, config.motion)
         self._timeout_ns = round(config.motion.timeout_s * NANOSECONDS)
         self._waiting: deque[_Waiting] = deque()
-        self._frames = {camera.name: camera.frame for camera in layout.cameras}
+        self._frames = camera_frames(layout, config.camera_frames)
         if config.calibration_file:
             for name, calibration in read_calibration_file(Path(config.calibration_file)).items():
                 self.calibrations.put(name, calibration)
@@ -67,12 +76,24 @@ class FrameStream:
     def assembler(self, height: int, width: int) -> FrameAssembler:
         """Creates the assembler for a network's image size, with this stream's limits."""
         minimum = min(self.config.synchroniser.min_cameras, len(self.layout.cameras))
-        return FrameAssembler(height, width, minimum, self.config.max_image_pixels)
+        config = self.config
+        return FrameAssembler(height, width, minimum, config.max_image_pixels, config.max_fov_deg, self._masks)
 
-    def add_image(self, camera: str, message: Any, now_ns: int) -> AddOutcome:
-        """Takes an Image or CompressedImage of a camera; `poll` afterwards."""
-        self._learn_phases(camera, now_ns if self._synchroniser_config.use_receive_time else stamp_ns(message.header))
-        outcome = self.synchroniser.add(camera, stamp_ns(message.header), now_ns, message)
+    def add_image(self, camera: str, message: Any, now_ns: int, receive_ns: int | None = None) -> AddOutcome:
+        """Takes an Image or CompressedImage of a camera; `poll` afterwards.
+
+        Args:
+            camera: Name of the camera.
+            message: The image.
+            now_ns: The clock that waiting is measured by.
+            receive_ns: Time of arrival by the clock of the transforms, which is the stamp where `use_receive_time`
+                is set; None: `now_ns`.
+        """
+        stamp = stamp_ns(message.header)
+        if self._synchroniser_config.use_receive_time:
+            stamp = now_ns if receive_ns is None else receive_ns
+        self._learn_phases(camera, stamp)
+        outcome = self.synchroniser.add(camera, stamp, now_ns, message)
         if outcome is AddOutcome.RESET:
             logger.warning("time jumped back on camera %s: starting over", camera)
             self._waiting.clear()
@@ -117,14 +138,15 @@ class FrameStream:
         config = self._synchroniser_config
         if config.phases_ms and not config.auto_phase:
             return None
-        return PhaseEstimator(self.layout.names, config.reference or self.layout.names[0])
+        return PhaseEstimator(self.layout.names, reference_camera(self.layout.names, config.reference))
 
     def _learn_phases(self, camera: str, stamp: int) -> None:
         phases = self._phases.add(camera, stamp) if self._phases is not None else None
         if phases is None:
             return
         known = self._synchroniser_config.phases_ms
-        known_zero = known.get(self._synchroniser_config.reference or self.layout.names[0], 0.0)
+        reference = reference_camera(self.layout.names, self._synchroniser_config.reference)
+        known_zero = known.get(reference, 0.0)
         if all(abs(known.get(name, 0.0) - known_zero - phase) < _PHASE_CHANGE_MS for name, phase in phases.items()):
             return
         logger.info("camera phases from stamps, ms: %s", {name: round(phase, 1) for name, phase in phases.items()})
@@ -155,5 +177,5 @@ class FrameStream:
 
     def _frame_of(self, camera: str, sweep: CameraSet) -> str:
         payload = sweep.payloads[sweep.cameras.index(camera)]
-        header_frame = "" if payload is None else str(payload.header.frame_id)
+        header_frame = "" if payload is None else short_frame_id(payload.header)
         return self._frames[camera] or self.calibrations.frame(camera) or header_frame or camera

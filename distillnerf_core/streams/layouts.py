@@ -4,17 +4,20 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from distillnerf_core.configuration import Config, load_config
 from distillnerf_core.errors import ConfigurationError
 from distillnerf_core.streams.message_fields import NANOSECONDS
-from distillnerf_core.streams.synchroniser import SynchroniserConfig
+from distillnerf_core.streams.synchroniser import FRONT, SynchroniserConfig
 
 PRESETS = ("nuscenes_upper", "nuscenes_lower", "nuscenes_raw", "dataset_bridge", "autoware")
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 DETECTION_TIME_NS = 10 * NANOSECONDS
+RectifyMode = Literal["auto", "on", "off"]
+_RECTIFIED_TOPIC = re.compile(r"(?:^|[/_])rect(?:ified)?(?:$|[/_])")
 _NAMED_TOPIC = re.compile(r"/([^/]+)/image_rect_compressed")
 
 
@@ -34,7 +37,10 @@ class Layout(Config):
     cameras: tuple[CameraTopics, ...] = Field(min_length=1, description="Cameras in the order of the outputs.")
     phases_ms: dict[str, float] = Field(default_factory=dict, description="Firing times within a sweep.")
     reference: str = Field(default="", description="Camera whose stamp is the time of a sweep.")
-    rectified: bool = Field(default=True, description="Images are rectified: P counts, not K and D.")
+    rectified: bool | None = Field(
+        default=None,
+        description="Images are rectified: P counts, not K and D; absent: where the topic's name has a part 'rect'.",
+    )
     use_receive_time: bool = Field(default=False, description="Stamps are not set: group by arrival.")
 
     @property
@@ -47,16 +53,57 @@ class Layout(Config):
         return base.model_copy(
             update={
                 "phases_ms": base.phases_ms or self.phases_ms,
-                "reference": base.reference or self.reference,
+                "reference": self.reference or FRONT if base.reference in ("", FRONT) else base.reference,
                 "use_receive_time": base.use_receive_time or self.use_receive_time,
                 "min_cameras": min(base.min_cameras, len(self.cameras)),
             }
         )
 
+    def rectified_cameras(self, rectify: RectifyMode) -> dict[str, bool]:
+        """Tells for each camera whether its images count as rectified.
+
+        Args:
+            rectify: "on": none does; else as the layout says, and where it does not, the names of the topics.
+        """
+        if rectify == "on":
+            return dict.fromkeys(self.names, False)
+        if self.rectified is not None:
+            return dict.fromkeys(self.names, self.rectified)
+        return {item.name: _RECTIFIED_TOPIC.search(item.image_topic) is not None for item in self.cameras}
+
+    def select(self, cameras: Sequence[str]) -> "Layout":
+        """Returns the layout of some of the cameras, in the layout's order; of all where none are named.
+
+        Raises:
+            ConfigurationError: If there is no camera of a name; lists those that there are.
+        """
+        unknown = [name for name in cameras if name not in self.names]
+        if unknown:
+            raise ConfigurationError(
+                f"cameras: layout {self.name} has no camera {', '.join(unknown)}; it has {', '.join(self.names)}"
+            )
+        if not cameras:
+            return self
+        kept = tuple(item for item in self.cameras if item.name in cameras)
+        names = [item.name for item in kept]
+        phases = {name: phase for name, phase in self.phases_ms.items() if name in names}
+        reference = self.reference if self.reference in names else ""
+        return self.model_copy(update={"cameras": kept, "phases_ms": phases, "reference": reference})
+
     def topics(self) -> tuple[str, ...]:
         """All image and CameraInfo topics."""
         pairs = [(camera.image_topic, camera.info_topic) for camera in self.cameras]
         return tuple(topic for pair in pairs for topic in pair if topic)
+
+
+def camera_frames(layout: Layout, overrides: Mapping[str, str]) -> dict[str, str]:
+    """Returns the optical frame of each camera as configured, "" where its messages decide.
+
+    Raises:
+        ConfigurationError: If an override is for a camera that does not exist.
+    """
+    layout.select(tuple(overrides))
+    return {item.name: overrides.get(item.name, item.frame) for item in layout.cameras}
 
 
 def load_layout(name_or_path: str) -> Layout:

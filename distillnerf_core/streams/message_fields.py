@@ -6,11 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 NANOSECONDS = 1_000_000_000
+MAX_NAME_LENGTH = 256
+"""Longest name of a frame; longer ones are cut or refused."""
 
 
 def stamp_ns(header: Any) -> int:
     """Returns the stamp of a `std_msgs/Header` as integer nanoseconds."""
     return int(header.stamp.sec) * NANOSECONDS + int(header.stamp.nanosec)
+
+
+def short_frame_id(header: Any) -> str:
+    """Returns the frame of a `std_msgs/Header`, cut at the length that frame names may have."""
+    return str(header.frame_id)[:MAX_NAME_LENGTH]
 
 
 def split_stamp(stamp: int) -> tuple[int, int]:

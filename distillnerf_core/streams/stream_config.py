@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from distillnerf_core.configuration import Config
+from distillnerf_core.streams.layouts import RectifyMode
 from distillnerf_core.streams.synchroniser import SynchroniserConfig
 
 
@@ -44,7 +45,22 @@ class StreamConfig(Config):
     """Everything between messages and frames."""
 
     preset: str = Field(default="auto", description="auto, the name of a preset, or the path of a YAML file.")
+    cameras: tuple[str, ...] = Field(default=(), description="Cameras of the layout to use; none named: all.")
     calibration_file: str = Field(default="", description="Calibration for cameras without CameraInfo.")
+    camera_frames: dict[str, str] = Field(
+        default_factory=dict, description="Optical frame of each camera that is named, whatever its messages say."
+    )
+    rectify: RectifyMode = Field(
+        default="auto",
+        description="Removal of lens distortion (K, D). auto: of images that layout or topic name does not call "
+        "rectified; on: of all; off: of none.",
+    )
+    max_fov_deg: float = Field(
+        default=110.0, ge=30, le=150, description="Widest pinhole image that a fisheye is rectified to, degrees."
+    )
+    ego_mask_dir: str = Field(
+        default="", description="Folder of <camera>.png, white where the camera sees the robot itself."
+    )
     synchroniser: SynchroniserConfig = Field(default_factory=SynchroniserConfig, description="Grouping of images.")
     transforms: TransformConfig = Field(default_factory=TransformConfig, description="Transform buffer.")
     motion: MotionConfig = Field(default_factory=MotionConfig, description="Motion compensation.")

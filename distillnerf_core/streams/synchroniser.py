@@ -1,5 +1,6 @@
 """Groups images of several cameras into sweeps by phase-compensated stamps."""
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from distillnerf_core.errors import ConfigurationError
 from distillnerf_core.streams.camera_set import AddOutcome, CameraCounters, CameraSet, SweepCounters
 from distillnerf_core.streams.message_fields import NANOSECONDS
 
+FRONT = "front"
 _REMEMBERED_SETS = 32
 
 
@@ -33,10 +35,12 @@ class SynchroniserConfig(Config):
     )
     min_cameras: int = Field(default=4, ge=1, le=32, description="Sweeps with fewer cameras are dropped.")
     use_receive_time: bool = Field(
-        default=False, description="Group by arrival time, for publishers that leave stamps unset."
+        default=False, description="Take the time of arrival for the stamp, for publishers that leave stamps unset."
     )
     reference: str = Field(
-        default="", description="Camera whose stamp is the time of the sweep; empty: the first camera."
+        default=FRONT,
+        description="Camera whose stamp is the time of the sweep; front: the layout's reference, else the camera "
+        "whose name says front, else the first.",
     )
     backward_jump_s: float = Field(
         default=0.2, gt=0, le=60.0, description="A step back in time by more than this resets everything."
@@ -72,7 +76,7 @@ class CameraSynchroniser:
         self.sweeps = SweepCounters()
         self._config = config
         self._phases_ns = {name: round(config.phases_ms.get(name, 0.0) * 1e6) for name in cameras}
-        self._reference = config.reference or self.cameras[0]
+        self._reference = reference_camera(self.cameras, config.reference)
         self._tolerance_ns = round(config.tolerance_s * NANOSECONDS)
         self._jump_ns = round(config.backward_jump_s * NANOSECONDS)
         self._pending: list[_Sweep] = []
@@ -85,22 +89,21 @@ class CameraSynchroniser:
 
         Args:
             camera: One of the synchroniser's cameras.
-            stamp_ns: Exposure time in its header.
+            stamp_ns: Exposure time, or its best substitute.
             arrival_ns: The caller's clock now.
             payload: The image; not None.
         """
         counters = self.counters[camera]
         counters.received += 1
-        stamp = arrival_ns if self._config.use_receive_time else stamp_ns
-        if stamp <= 0:
+        if stamp_ns <= 0:
             counters.unstamped += 1
             return AddOutcome.UNSTAMPED
-        jumped = self._jumped_back(counters, stamp, arrival_ns)
+        jumped = self._jumped_back(counters, stamp_ns, arrival_ns)
         if jumped:
             self._reset()
-        counters.last_stamp_ns = max(stamp, counters.last_stamp_ns)
+        counters.last_stamp_ns = max(stamp_ns, counters.last_stamp_ns)
         counters.last_arrival_ns = arrival_ns
-        outcome = self._place(camera, stamp, arrival_ns, payload)
+        outcome = self._place(camera, stamp_ns, arrival_ns, payload)
         counters.late += outcome is AddOutcome.LATE
         counters.duplicate += outcome is AddOutcome.DUPLICATE
         return AddOutcome.RESET if jumped else outcome
@@ -197,10 +200,19 @@ class CameraSynchroniser:
         )
 
 
+def reference_camera(cameras: Sequence[str], reference: str) -> str:
+    """Finds the camera that a reference names: itself, or for "front" (and "") the front one, else the first."""
+    if reference in cameras:
+        return reference
+    fronts = [name for name in cameras if re.search(r"front|forward", name, re.IGNORECASE)]
+    straight = [name for name in fronts if not re.search(r"left|right", name, re.IGNORECASE)]
+    return [*straight, *cameras][0]
+
+
 def _check(cameras: Sequence[str], config: SynchroniserConfig) -> None:
     if len(set(cameras)) != len(cameras) or not cameras:
         raise ConfigurationError(f"cameras: expected distinct names, got {list(cameras)}")
-    unknown = sorted(({config.reference} - {""} | set(config.phases_ms)) - set(cameras))
+    unknown = sorted(({config.reference} - {"", FRONT} | set(config.phases_ms)) - set(cameras))
     if unknown:
         raise ConfigurationError(f"sync: no camera named {unknown}; the cameras are {list(cameras)}")
     if config.min_cameras > len(cameras):

@@ -10,7 +10,6 @@ from distillnerf_core.errors import CalibrationError
 from distillnerf_core.streams.calibration_book import CalibrationBook, read_calibration_file
 from distillnerf_core.streams.camera_info import pinhole_from_camera_info
 from distillnerf_core.streams.message_factory import MessageFactory
-from distillnerf_core.streams.rectification import Rectifier, scaled_matrix
 
 K = np.array([[1266.4, 0.0, 816.3], [0.0, 1266.4, 491.5], [0.0, 0.0, 1.0]])
 TOPIC = "/CAM_FRONT/camera_info"
@@ -53,7 +52,7 @@ def test_region_of_interest_and_binning_move_and_scale_the_matrix() -> None:
 
 def test_singular_rotation_is_the_identity_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     message = info(r=np.array([1.0, 0, 0, 1, 0, 0, 1, 0, 0]), d=[], distortion_model="")
-    book = CalibrationBook(rectified=True)
+    book = CalibrationBook({"CAM_FRONT": True})
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             book.take("CAM_FRONT", message, TOPIC)
@@ -76,7 +75,15 @@ def test_stereo_rotation_is_kept() -> None:
         ({"k": np.zeros(9)}, "not calibrated"),
         ({"k": np.full(9, np.nan)}, "not finite"),
         ({"p": np.full(12, np.inf)}, "not finite"),
+        ({"k": np.array([1e-300, 0, 0, 0, 1e-300, 0, 0, 0, 1])}, "no camera has"),
+        ({"k": np.array([1e300, 0, 0, 0, 1e300, 0, 0, 0, 1])}, "no camera has"),
+        ({"k": np.array([500, 0, 1e12, 0, 500, 0, 0, 0, 1])}, "no camera has"),
+        ({"k": np.ones(4)}, "expected .9, 12, 9."),
         ({"height": 0, "width": 0}, "0x0 pixels"),
+        ({"height": 2**32 - 1}, "above 65535 pixels"),
+        ({"roi": roi(1500, 0, 800, 400)}, "region of interest of 800x400"),
+        ({"d": np.zeros(10**6)}, "1000000 coefficients"),
+        ({"d": np.full(5, 1e200)}, "above 1e"),
         ({"d": np.ones(5), "distortion_model": "mystery"}, "'mystery' is not supported"),
         ({"d": np.ones(3)}, "3 coefficients"),
     ],
@@ -88,7 +95,7 @@ def test_unusable_calibrations_name_the_topic(changes: dict[str, Any], words: st
 
 
 def test_a_bad_camera_info_is_reported_once_and_forgets_the_old_one() -> None:
-    book = CalibrationBook(rectified=True)
+    book = CalibrationBook({"CAM_FRONT": True})
     book.take("CAM_FRONT", info(), TOPIC)
     bad = info(k=np.zeros(9))
     with pytest.raises(CalibrationError):
@@ -96,33 +103,6 @@ def test_a_bad_camera_info_is_reported_once_and_forgets_the_old_one() -> None:
     book.take("CAM_FRONT", bad, TOPIC)
     assert book.calibration("CAM_FRONT") is None
     assert book.frame("CAM_FRONT") == "CAM_FRONT"
-
-
-@pytest.mark.parametrize(
-    ("model", "coefficients"),
-    [
-        ("plumb_bob", [-0.25, 0.08, 0.001, -0.002, 0.0]),
-        ("rational_polynomial", [-0.25, 0.08, 0.001, -0.002, 0.01, 0.02, 0.01, 0.0]),
-        ("equidistant", [-0.02, 0.01, -0.003, 0.001]),
-    ],
-)
-def test_rectified_points_lie_where_the_pinhole_model_says(model: str, coefficients: list[float]) -> None:
-    """A dot drawn where the lens images a 3D point must land at its pinhole projection, at a reduced size."""
-    height, width = 225, 400
-    read = pinhole_from_camera_info(info(d=np.array(coefficients), distortion_model=model), TOPIC, False)
-    matrix = scaled_matrix(read, height, width)
-    for point in ([0.8, 0.3, 4.0], [-1.2, -0.4, 3.0], [0.1, 0.9, 4.0]):
-        space = np.array([[point]], dtype=np.float64)
-        project = cv2.fisheye.projectPoints if model == "equidistant" else cv2.projectPoints
-        arguments = (space, np.zeros(3), np.zeros(3), matrix, np.array(coefficients))
-        lens = np.asarray(project(*arguments)[0]).reshape(2)
-        rows, columns = np.mgrid[0:height, 0:width] + 0.5
-        dot = 255 * np.exp(-((columns - lens[0]) ** 2 + (rows - lens[1]) ** 2) / 8.0)
-        image = np.repeat(dot[..., None], 3, axis=-1).astype(np.uint8)
-        weights = Rectifier(read, height, width).apply(image)[..., 0].astype(float)
-        found = np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum()
-        expected = (matrix @ np.array(point) / point[2])[:2]
-        assert np.abs(found - expected).max() < 0.25
 
 
 def test_calibration_files(tmp_path: Any) -> None:
@@ -133,3 +113,32 @@ def test_calibration_files(tmp_path: Any) -> None:
         path.write_text(text)
         with pytest.raises(CalibrationError, match=r"calibration\.json"):
             read_calibration_file(path)
+
+
+def test_a_fisheye_without_distortion_is_a_fisheye() -> None:
+    raw = pinhole_from_camera_info(info(d=np.zeros(4), distortion_model="equidistant"), TOPIC, False)
+    assert raw.lens.is_fisheye
+    assert pinhole_from_camera_info(info(d=np.zeros(5)), TOPIC, False).distortion_model == ""
+
+
+def test_raw_images_are_pinhole_images_where_rectification_is_off() -> None:
+    message = info(d=np.array([0.1, 0.0, 0.0, 0.0, 0.0]))
+    read = pinhole_from_camera_info(message, TOPIC, False, undistort=False)
+    assert (read.distortion_model, read.distortion) == ("", ())
+    np.testing.assert_allclose(read.intrinsics, K)
+
+
+def test_calibration_files_name_their_distortion_model(tmp_path: Any) -> None:
+    path = tmp_path / "calibration.json"
+    entry = '{"width": 4, "height": 3, "K": [[2,0,2],[0,2,1.5],[0,0,1]], "distortion": [0, 0, 0, 0]%s}'
+    path.write_text('{"cameras": {"A": ' + entry % ', "distortion_model": "equidistant"' + "}}")
+    assert read_calibration_file(path)["A"].lens.is_fisheye
+    path.write_text('{"cameras": {"A": ' + entry % "" + "}}")
+    assert read_calibration_file(path)["A"].distortion_model == ""
+    path.write_text(
+        '{"cameras": {"A": '
+        + (entry % ', "distortion_model": "mystery"').replace("[0, 0, 0, 0]", "[1, 0, 0, 0]")
+        + "}}"
+    )
+    with pytest.raises(CalibrationError, match="mystery"):
+        read_calibration_file(path)

@@ -49,7 +49,7 @@ def sweep(**payloads: Any) -> CameraSet:
 
 
 def located(one: CameraSet, problems: dict[str, str] | None = None, infos: tuple[str, ...] = CAMERAS) -> LocatedSweep:
-    book = CalibrationBook(rectified=True)
+    book = CalibrationBook(dict.fromkeys(CAMERAS, True))
     for camera in infos:
         book.take(camera, FACTORY.camera_info(START, camera, (80, 128), K), f"/{camera}/camera_info")
     poses = SweepPoses({name: shift(index) for index, name in enumerate(CAMERAS)}, True, problems or {})
@@ -110,7 +110,7 @@ def test_stereo_rectified_images_turn_the_extrinsic() -> None:
     turn, _ = cv2.Rodrigues(np.array([0.0, 0.1, 0.0]))
     info = FACTORY.camera_info(START, "A", (80, 128), K)
     info.r = turn.reshape(-1)
-    book = CalibrationBook(rectified=True)
+    book = CalibrationBook(dict.fromkeys(CAMERAS, True))
     book.take("A", info, "/A/camera_info")
     one = sweep(A=image("A", START))
     base = located(one)

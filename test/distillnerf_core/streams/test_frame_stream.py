@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -209,3 +210,63 @@ def test_calibration_files_serve_bags_without_camera_info(tmp_path: Path) -> Non
                 bag.write_image(f"/{name.lower()}/raw", 0, "", pixels, "bgr8", log_ns=log)
     frames = list(frames_from_bag(tmp_path / "raw.mcap", 10, 16, config))
     assert [bool(frame.camera_mask.all()) for frame in frames] == [True] * 3
+
+
+def test_arrival_is_the_stamp_where_receive_time_is_asked_for() -> None:
+    config = StreamConfig(synchroniser=SynchroniserConfig(use_receive_time=True))
+    live = FrameStream(LAYOUT, config)
+    live.transforms.add("odom", "base_link", START, np.eye(4))
+    for name in LAYOUT.names:
+        live.transforms.add("base_link", name, START, np.eye(4), static=True)
+    uptime = 5_000 * MS
+    for camera in sorted(LAYOUT.names, key=LAYOUT.phases_ms.__getitem__):
+        phase = round(LAYOUT.phases_ms[camera] * MS)
+        message = FACTORY.image(0, "", np.zeros((2, 2, 3), np.uint8), "rgb8")
+        outcome = live.add_image(camera, message, uptime + phase, START + phase)
+        assert outcome is AddOutcome.ACCEPTED
+    (one,) = live.poll(uptime + 43 * MS)
+    assert one.sweep.stamp_ns == START + round(7.6 * MS)
+    assert one.poses.motion_compensated
+
+
+def test_chosen_cameras_with_frames_of_their_own_are_the_whole_rig(tmp_path: Path) -> None:
+    path = write_drive(tmp_path / "drive.mcap", cycles=3)
+    config = StreamConfig(cameras=("CAM_BACK", "CAM_FRONT"), camera_frames={"CAM_BACK": "base_link"})
+    assembled = list(BagFrameSource(path, 10, 16, config))
+    assert len(assembled) == 3
+    for item in assembled:
+        assert item.frame.rig.names == ("CAM_FRONT", "CAM_BACK")
+        assert item.optical_frames == ("CAM_FRONT", "base_link")
+        assert item.frame.rig.camera_to_ego[1, 0, 3] == pytest.approx(expected_x("CAM_BACK") - 1.0, abs=1e-5)
+
+
+def test_masks_mark_pixels_of_their_camera_alone(tmp_path: Path) -> None:
+    path = write_drive(tmp_path / "drive.mcap", cycles=2)
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    body = np.zeros((20, 32), np.uint8)
+    body[10:] = 255
+    cv2.imwrite(str(masks / "CAM_BACK.png"), body)
+    frame, *_ = frames_from_bag(path, 10, 16, StreamConfig(ego_mask_dir=str(masks)))
+    assert frame.valid is not None
+    assert frame.valid.shape == (6, 10, 16)
+    back = frame.rig.names.index("CAM_BACK")
+    assert frame.valid[back, :5].all()
+    assert not frame.valid[back, 5:].any()
+    assert frame.valid[[index for index in range(6) if index != back]].all()
+    (other, *_) = frames_from_bag(path, 10, 16)
+    assert other.valid is None
+    with pytest.raises(ConfigurationError, match="ego_mask_dir"):
+        BagFrameSource(path, 10, 16, StreamConfig(ego_mask_dir=str(tmp_path / "nowhere")))
+
+
+@pytest.mark.parametrize(("rectify", "straightened"), [("auto", False), ("off", False), ("on", True)])
+def test_rectification_can_be_forced_and_forbidden(rectify: Any, straightened: bool) -> None:
+    live = FrameStream(LAYOUT, StreamConfig(rectify=rectify))
+    message = FACTORY.camera_info(START, "CAM_FRONT", (20, 32), K, distortion=(-0.2, 0.0, 0.0, 0.0, 0.0))
+    message.p = np.concatenate([K * 0.5, np.zeros((3, 1))], axis=1).reshape(-1)
+    live.add_camera_info("CAM_FRONT", message)
+    calibration = live.calibrations.calibration("CAM_FRONT")
+    assert calibration is not None
+    assert calibration.distortion_model == ("plumb_bob" if straightened else "")
+    assert calibration.intrinsics[0, 0] == (K[0, 0] if straightened else K[0, 0] * 0.5)

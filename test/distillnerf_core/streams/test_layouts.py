@@ -3,7 +3,15 @@ from pathlib import Path
 import pytest
 
 from distillnerf_core.errors import ConfigurationError
-from distillnerf_core.streams.layouts import PRESETS, Layout, detect_layout, load_layout, require_layout
+from distillnerf_core.streams.layouts import (
+    PRESETS,
+    CameraTopics,
+    Layout,
+    camera_frames,
+    detect_layout,
+    load_layout,
+    require_layout,
+)
 from distillnerf_core.streams.synchroniser import CameraSynchroniser, SynchroniserConfig
 
 COMPRESSED, RAW = "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image"
@@ -65,3 +73,46 @@ def test_values_of_the_user_win_over_the_preset() -> None:
     config = layout.synchroniser_config(SynchroniserConfig(reference="CAM_BACK", phases_ms={"CAM_BACK": 3.0}))
     assert config.reference == "CAM_BACK"
     assert config.phases_ms == {"CAM_BACK": 3.0}
+
+
+def rig_of(*topics: str, rectified: bool | None = None) -> Layout:
+    items = [CameraTopics(name=f"camera{index}", image_topic=topic) for index, topic in enumerate(topics)]
+    return Layout(cameras=tuple(items), rectified=rectified)
+
+
+def test_topic_names_say_which_images_are_rectified() -> None:
+    topics = ("/a/image_rect", "/b/image_rect_color/compressed", "/c/image_rect_compressed", "/rectified/image")
+    assert all(rig_of(*topics).rectified_cameras("auto").values())
+    raw = ("/a/image_raw", "/direct/image", "/rectangle/image", "/b/image_raw/compressed", "/correct/image")
+    assert not any(rig_of(*raw).rectified_cameras("auto").values())
+
+
+def test_the_layout_wins_over_topic_names_and_the_user_over_both() -> None:
+    assert rig_of("/a/image_raw", rectified=True).rectified_cameras("auto") == {"camera0": True}
+    assert rig_of("/a/image_rect", rectified=False).rectified_cameras("off") == {"camera0": False}
+    assert rig_of("/a/image_rect", rectified=True).rectified_cameras("on") == {"camera0": False}
+
+
+def test_some_cameras_of_a_layout_are_a_layout() -> None:
+    layout = load_layout("nuscenes_upper").select(("CAM_BACK", "CAM_FRONT_LEFT"))
+    assert layout.names == ("CAM_FRONT_LEFT", "CAM_BACK")
+    assert layout.phases_ms == {"CAM_FRONT_LEFT": 0.0, "CAM_BACK": 32.7}
+    assert layout.reference == ""
+    assert layout.select(()) is layout
+    config = layout.synchroniser_config(SynchroniserConfig())
+    assert (config.reference, config.min_cameras) == ("front", 2)
+    with pytest.raises(ConfigurationError, match=r"no camera CAM_TOP; it has CAM_FRONT_LEFT, CAM_BACK"):
+        layout.select(("CAM_TOP",))
+
+
+def test_the_reference_of_a_layout_is_its_front() -> None:
+    assert load_layout("autoware").synchroniser_config(SynchroniserConfig()).reference == "camera0"
+
+
+def test_frames_of_cameras_can_be_overridden() -> None:
+    layout = load_layout("nuscenes_upper")
+    frames = camera_frames(layout, {"CAM_BACK": "rear_optical"})
+    assert frames["CAM_BACK"] == "rear_optical"
+    assert frames["CAM_FRONT"] == "CAM_FRONT"
+    with pytest.raises(ConfigurationError, match="CAM_REAR"):
+        camera_frames(layout, {"CAM_REAR": "rear_optical"})
