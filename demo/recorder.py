@@ -16,7 +16,7 @@ from tf2_msgs.msg import TFMessage
 from distillnerf_core.streams.bag_writer import BagWriter
 from distillnerf_core.streams.layouts import Layout
 from distillnerf_core.streams.message_fields import stamp_ns
-from distillnerf_ros.bag_player import playback_qos
+from distillnerf_ros.playback import playback_qos
 
 OWN_TYPES = ("FrameStatus", "SemanticVoxelGrid")
 DEPTH = 50
@@ -74,7 +74,7 @@ class Recorder:
     def _subscribe(self, topic: str, kind: Any) -> None:
         package = kind.__module__.split(".", maxsplit=1)[0]
         type_name = f"{package}/msg/{kind.__name__}"
-        qos = playback_qos(topic)
+        qos = playback_qos(latched=True)
         if not topic.endswith("tf_static"):
             qos = QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.RELIABLE)
         self._node.create_subscription(kind, topic, lambda message: self._take(topic, type_name, message), qos)

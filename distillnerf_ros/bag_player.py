@@ -1,169 +1,156 @@
-"""Plays a rosbag2 recording where rosbag2 is not installed: `python -m distillnerf_ros.bag_player BAG --clock`."""
+"""Plays a rosbag2 recording where rosbag2 is not installed: `distillnerf bag play BAG --clock`.
 
-import argparse
+The same command is `ros2 run distillnerf_ros distillnerf_bag_player` and `python -m distillnerf_ros.bag_player`. This
+module imports without ROS.
+"""
+
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import rclpy
-from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
-from rclpy.node import Node
-from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rosgraph_msgs.msg import Clock
+import typer
 
-from distillnerf_core.errors import BagError, DistillNerfError
-from distillnerf_core.streams.bag_reader import BagReader
-from distillnerf_core.streams.bag_storage import SerialisedMessage
-from distillnerf_ros.conversions.fields import NANOSECONDS, header
+from distillnerf_core.errors import BagError, ConfigurationError, DistillNerfError
+from distillnerf_ros.playback_options import PlaybackOptions, parse_remaps
+
+if TYPE_CHECKING:
+    from distillnerf_ros.playback import BagPlayer
 
 logger = logging.getLogger(__name__)
 
-IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-CLOCK_PERIOD_S = 0.01
-MATCH_POLL_S = 0.02
+INTERRUPTED = 130
+_BAR = "{l_bar}{bar}| {n:.1f}/{total:.1f} s"
 
 
-class BagPlayer:
-    """Publishes the messages of a recording with their original spacing.
-
-    Args:
-        node: Node that owns the publishers.
-        bag: Open recording.
-        rate: Speed; 2 is twice as fast.
-        clock: Publish the recording's time on /clock.
-    """
-
-    def __init__(self, node: Node, bag: BagReader, rate: float, clock: bool) -> None:
-        self._node = node
-        self._bag = bag
-        self._rate = rate
-        self._clock = node.create_publisher(Clock, "/clock", 10) if clock else None
-        self._publishers = self._create_publishers()
-
-    def wait_for_subscribers(self, timeout_s: float) -> list[str]:
-        """Waits until every image topic has a subscriber; returns the topics that have none."""
-        deadline = time.monotonic() + timeout_s
-        images = [topic for topic, kind in self._bag.topic_types().items() if kind in IMAGE_TYPES]
-        while missing := [topic for topic in images if not self._publishers[topic].get_subscription_count()]:
-            if time.monotonic() > deadline or not self._node.context.ok():
-                break
-            self._tick(0)
-            time.sleep(MATCH_POLL_S)
-        return missing
-
-    def play(self) -> int:
-        """Plays the recording once; returns the number of messages.
-
-        Raises:
-            BagError: After the last readable message of a recording that is cut.
-        """
-        count = 0
-        for message in self._paced(self._bag.serialised(list(self._publishers))):
-            self._publishers[message.topic].publish(bytes(message.data))
-            count += 1
-        for publisher in self._publishers.values():
-            publisher.wait_for_all_acked(Duration(seconds=2.0))
-        return count
-
-    def _paced(self, messages: Iterator[SerialisedMessage]) -> Iterator[SerialisedMessage]:
-        first_ns: int | None = None
-        start = time.monotonic()
-        for message in messages:
-            first_ns = message.log_ns if first_ns is None else first_ns
-            due = start + (message.log_ns - first_ns) / NANOSECONDS / self._rate
-            while self._node.context.ok() and (wait_s := due - time.monotonic()) > 0:
-                self._tick(message.log_ns - round(wait_s * self._rate * NANOSECONDS))
-                time.sleep(min(wait_s, CLOCK_PERIOD_S))
-            if not self._node.context.ok():
-                return
-            yield message
-
-    def _tick(self, time_ns: int) -> None:
-        if self._clock is not None and time_ns > 0:
-            self._clock.publish(Clock(clock=header(time_ns, "").stamp))
-
-    def _create_publishers(self) -> dict[str, Publisher]:
-        publishers = {}
-        for topic, kind in self._bag.topic_types().items():
-            try:
-                message_class = import_message(kind)
-            except (ImportError, AttributeError):
-                logger.warning("%s is skipped: message type %s is not installed", topic, kind)
-                continue
-            publishers[topic] = self._node.create_publisher(message_class, topic, playback_qos(topic))
-        return publishers
-
-
-def playback_qos(topic: str) -> QoSProfile:
-    """Returns reliable QoS; static transforms are kept for nodes that join later."""
-    if topic.endswith("tf_static"):
-        durability = DurabilityPolicy.TRANSIENT_LOCAL
-        return QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
-    return QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-
-
-def import_message(kind: str) -> Any:
-    """Returns the class of a message type such as "sensor_msgs/msg/Image"."""
-    package, _, name = kind.split("/")
-    return getattr(import_module(f"{package}.msg"), name)
+def play(
+    bag: Annotated[Path, typer.Argument(help="rosbag2 folder, .mcap or .db3 file.")],
+    rate: Annotated[float, typer.Option(help="Speed; 2 is twice as fast.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Play again and again; /clock jumps back each time.")] = False,
+    clock: Annotated[bool, typer.Option("--clock", help="Publish the recording's time on /clock, 100 Hz.")] = False,
+    start_offset: Annotated[
+        float, typer.Option(help="Seconds to leave out; static transforms from before are published all the same.")
+    ] = 0.0,
+    duration: Annotated[float | None, typer.Option(help="Seconds of the recording to play; default: all.")] = None,
+    topics: Annotated[list[str] | None, typer.Option(help="Play this topic only; may be given several times.")] = None,
+    remap: Annotated[
+        list[str] | None, typer.Option(metavar="OLD:=NEW", help="Rename a topic; may be given several times.")
+    ] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Longest wait for subscribers to the images, seconds.")] = 10.0,
+    pause: Annotated[
+        bool, typer.Option("--pause", help="Start paused; in a terminal the space bar pauses and goes on.")
+    ] = False,
+) -> None:
+    """Plays a recording over ROS 2 with its original timing. Needs rclpy."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    options = PlaybackOptions(rate, clock, start_offset, duration, tuple(topics or ()), parse_remaps(remap or ()))
+    _require_ros()
+    with _ros_node() as node:
+        try:
+            _play(node, bag, options, loop, pause, wait)
+        except KeyboardInterrupt:
+            node.context.try_shutdown()
+        except Exception:
+            # Publishers fail in many ways once a signal has ended ROS under them.
+            if node.context.ok():
+                raise
+        interrupted = not node.context.ok()
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Plays a bag from the command line; returns the exit status."""
-    options = _parser().parse_args(arguments if arguments is not None else _own_arguments())
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    rclpy.init()
-    node = rclpy.create_node("distillnerf_bag_player")
+    """Plays a recording from the command line; returns the exit status."""
+    logging.basicConfig(level=logging.INFO, format="distillnerf_bag_player: %(message)s")
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(play)
     try:
-        with BagReader(options.bag) as bag:
-            _play(BagPlayer(node, bag, options.rate, options.clock), options.wait, options.loop)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 130
+        app(args=list(arguments) if arguments is not None else _own_arguments(), prog_name="distillnerf_bag_player")
+    except SystemExit as end:
+        return int(end.code or 0)
     except DistillNerfError as err:
         logger.error("%s", err)
         return 2
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
     return 0
 
 
-def _play(player: BagPlayer, wait_s: float, loop: bool) -> None:
+def _play(node: Any, path: Path, options: PlaybackOptions, loop: bool, pause: bool, wait_s: float) -> None:
+    from tqdm import tqdm
+
+    from distillnerf_core.streams.bag_reader import BagReader
+    from distillnerf_ros.pause_key import PauseKey
+    from distillnerf_ros.playback import BagPlayer
+
+    with BagReader(path) as bag, PauseKey() as key, tqdm(disable=None, bar_format=_BAR, desc=path.name) as bar:
+
+        def show(seconds: float) -> None:
+            bar.set_description(f"{path.name}{' paused' if player.pacer.paused else ''}", refresh=False)
+            bar.update(max(0.0, seconds) - bar.n)
+
+        player = BagPlayer(node, bag, options, key.pressed, show)
+        bar.total = player.seconds or 0.0
+        if pause:
+            _pause(player, key.available)
+        _play_all(node, player, loop, wait_s, bar.reset)
+
+
+def _play_all(node: Any, player: "BagPlayer", loop: bool, wait_s: float, restart: Callable[[], None]) -> None:
     if missing := player.wait_for_subscribers(wait_s):
         logger.warning("nobody subscribes to %s; playing anyway", ", ".join(missing))
     again = True
-    while again and rclpy.ok():
-        count = _once(player.play)
+    while again and node.context.ok():
+        restart()
+        count = _once(player)
         logger.info("played %d messages", count)
         again = loop
 
 
-def _once(play: Callable[[], int]) -> int:
+def _pause(player: "BagPlayer", key_available: bool) -> None:
+    if not key_available:
+        raise ConfigurationError("--pause: there is no terminal whose space bar could start the player; leave it out")
+    player.pacer.toggle()
+
+
+def _once(player: "BagPlayer") -> int:
     try:
-        return play()
+        return player.play()
     except BagError as err:
         logger.warning("%s", err)
         return 0
 
 
+def _require_ros() -> None:
+    try:
+        import rclpy  # noqa: F401
+    except ImportError as err:
+        raise ConfigurationError(
+            f"playing needs ROS 2, and {sys.executable} lacks {err.name}: source your ROS 2 "
+            "(`source /opt/ros/jazzy/setup.bash`), or run `make setup` and `source scripts/ros_env.sh`"
+        ) from err
+
+
+@contextmanager
+def _ros_node() -> Iterator[Any]:
+    import rclpy
+
+    context = rclpy.Context()
+    rclpy.init(context=context, signal_handler_options=rclpy.signals.SignalHandlerOptions.ALL)
+    node = rclpy.create_node("distillnerf_bag_player", context=context)
+    try:
+        yield node
+    finally:
+        node.destroy_node()
+        context.try_shutdown()
+
+
 def _own_arguments() -> list[str]:
-    return [str(item) for item in rclpy.utilities.remove_ros_args(sys.argv)[1:]]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bag", type=Path, help="rosbag2 folder, .mcap or .db3 file")
-    parser.add_argument("--rate", type=float, default=1.0, help="speed of playback")
-    parser.add_argument("--clock", action="store_true", help="publish the recording's time on /clock")
-    parser.add_argument("--loop", action="store_true", help="play again and again")
-    parser.add_argument("--wait", type=float, default=10.0, help="longest wait for subscribers, seconds")
-    return parser
+    try:
+        from rclpy.utilities import remove_ros_args
+    except ImportError:
+        return sys.argv[1:]
+    return [str(item) for item in remove_ros_args(sys.argv)[1:]]
 
 
 if __name__ == "__main__":

@@ -1,16 +1,36 @@
 """`distillnerf bag`: inspects and writes bags."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-app = typer.Typer(help="Inspects and writes bags.", no_args_is_help=True)
+
+class BagGroup(TyperGroup):
+    """Adds the player, which lives in the ROS layer and is imported only when it is shown or run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Returns the command names."""
+        return [*super().list_commands(ctx), "play"]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Returns the command of a name."""
+        if cmd_name != "play":
+            return super().get_command(ctx, cmd_name)
+        from distillnerf_ros.bag_player import play
+
+        single = typer.Typer()
+        single.command(name="play")(play)
+        return typer.main.get_command(single)
+
+
+app = typer.Typer(cls=BagGroup, help="Inspects, plays and writes bags.", no_args_is_help=True)
 
 
 @app.callback()
 def _root() -> None:
-    """Inspects and writes bags."""
+    """Inspects, plays and writes bags."""
 
 
 @app.command()

@@ -18,7 +18,7 @@ from distillnerf_core.streams.bag_reader import BagReader
 from distillnerf_core.streams.bag_writer import BagWriter
 from distillnerf_core.streams.message_fields import stamp_ns
 from distillnerf_core.streams.stamped_transform import StampedTransform
-from distillnerf_ros.bag_player import BagPlayer
+from distillnerf_ros.playback import BagPlayer
 
 START_NS = 1_700_000_000_000_000_000
 GRID = "/distillnerf/occupancy/grid"
@@ -59,7 +59,7 @@ def test_the_node_and_the_offline_source_agree_on_every_frame(world: Any, bag: P
     world.activate()
     player_node = rclpy.create_node("player", context=world.context)
     with BagReader(bag) as reader:
-        player = BagPlayer(player_node, reader, rate=1.0, clock=False)
+        player = BagPlayer(player_node, reader)
         assert player.wait_for_subscribers(30.0) == []
         playing = threading.Thread(target=player.play)
         playing.start()
