@@ -9,18 +9,13 @@ from distillnerf_core.configuration import Config
 from distillnerf_core.model.options import ModelOptions
 from distillnerf_core.perception.config import DepthConfig, OccupancyConfig, PerceptionConfig, QueryConfig
 from distillnerf_core.perception.obstacle_map import ObstacleMapConfig
-from distillnerf_core.streams.stream_config import MotionConfig, StreamConfig, TransformConfig
+from distillnerf_core.streams.stream_config import InputOptions, MotionConfig, StreamConfig, TransformConfig
 from distillnerf_core.streams.synchroniser import SynchroniserConfig
 
 
-class InputConfig(Config):
+class InputConfig(InputOptions):
     """Where the images come from."""
 
-    preset: str = Field(
-        default="auto",
-        description="Topics of the cameras: auto (looks at topic names and types for 10 s), nuscenes_upper, "
-        "nuscenes_lower, nuscenes_raw, dataset_bridge, autoware, or the path of a YAML file",
-    )
     image_transport: Literal["auto", "raw", "compressed"] = Field(
         default="auto", description="Type of the image topics; auto: as published, else by the topic's name"
     )
@@ -28,8 +23,6 @@ class InputConfig(Config):
         default="best_effort",
         description="Reliability of the image subscriptions; best_effort receives from both kinds",
     )
-    calibration_file: str = Field(default="", description="JSON file with calibrations for cameras without CameraInfo")
-    max_image_pixels: int = Field(default=64_000_000, ge=1, le=1_000_000_000, description="Larger images are refused")
 
 
 class TfConfig(MotionConfig, TransformConfig):
@@ -91,6 +84,9 @@ class NodeConfig(Config):
     auto_activate: bool = Field(
         default=False, description="Configure and activate at start, where no launch file or manager does"
     )
+    cameras: tuple[str, ...] = Field(
+        default=(), description="Cameras to use, by the layout's names, such as CAM_FRONT; none: all of the layout"
+    )
     input: InputConfig = InputConfig()
     sync: SynchroniserConfig = SynchroniserConfig()
     tf: TfConfig = TfConfig()
@@ -112,12 +108,11 @@ class NodeConfig(Config):
         motion = {name: getattr(self.tf, name) for name in MotionConfig.model_fields}
         transforms = {name: getattr(self.tf, name) for name in TransformConfig.model_fields}
         return StreamConfig(
-            preset=self.input.preset,
-            calibration_file=self.input.calibration_file,
+            **{name: getattr(self.input, name) for name in InputOptions.model_fields},
+            cameras=self.cameras,
             synchroniser=self.sync,
             transforms=TransformConfig(**transforms),
             motion=MotionConfig(**motion),
-            max_image_pixels=self.input.max_image_pixels,
         )
 
     def perception_config(self) -> PerceptionConfig:

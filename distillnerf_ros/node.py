@@ -158,9 +158,11 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
 
     def _configure(self) -> None:
         from distillnerf_core.perception.pipeline import PerceptionPipeline
+        from distillnerf_core.streams.frame_stream import check_inputs
         from distillnerf_ros.config import NodeConfig
 
         config = read_parameters(self, NodeConfig)
+        check_inputs(config.stream_config())
         pipeline = PerceptionPipeline.from_checkpoint(
             config.checkpoint_path(), config.perception_config(), config.model.device, options=config.model
         )

@@ -99,6 +99,7 @@ class PerceptionSession:
         board: HealthBoard,
     ) -> None:
         self.stream = FrameStream(layout, config.stream_config())
+        layout = self.stream.layout
         self.processed = 0
         self.latencies_ms: deque[float] = deque(maxlen=REMEMBERED_LATENCIES)
         self.arrivals_ns: dict[str, int] = {}
@@ -144,7 +145,7 @@ class PerceptionSession:
         Complete sweeps leave at the next `poll`, when the CameraInfo that came with the image has been taken, too.
         """
         self.arrivals_ns[camera] = time.monotonic_ns()
-        outcome = self.stream.add_image(camera, message, self._now_ns())
+        outcome = self.stream.add_image(camera, message, self._now_ns(), self._node.get_clock().now().nanoseconds)
         if outcome is AddOutcome.RESET:
             self._reset()
         elif outcome is AddOutcome.UNSTAMPED:

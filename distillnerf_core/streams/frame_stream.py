@@ -31,6 +31,18 @@ class _Waiting:
     deadline_ns: int
 
 
+def check_inputs(config: StreamConfig) -> None:
+    """Reads the files that a configuration names, to fail before a stream starts.
+
+    Raises:
+        ConfigurationError: If ego masks cannot be read.
+        CalibrationError: If the calibration file cannot be read.
+    """
+    if config.calibration_file:
+        read_calibration_file(Path(config.calibration_file))
+    EgoMasks(config.ego_mask_dir, config.max_image_pixels)
+
+
 class FrameStream:
     """Synchronises images and locates sweeps; single-threaded, driven by the caller's clock.
 

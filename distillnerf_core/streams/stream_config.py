@@ -41,27 +41,39 @@ class MotionConfig(Config):
     )
 
 
-class StreamConfig(Config):
-    """Everything between messages and frames."""
+class InputOptions(Config):
+    """Cameras, their calibration and what of their images is used."""
 
-    preset: str = Field(default="auto", description="auto, the name of a preset, or the path of a YAML file.")
-    cameras: tuple[str, ...] = Field(default=(), description="Cameras of the layout to use; none named: all.")
-    calibration_file: str = Field(default="", description="Calibration for cameras without CameraInfo.")
+    preset: str = Field(
+        default="auto",
+        description="Topics of the cameras: auto (looks at topic names and types for 10 s), nuscenes_upper, "
+        "nuscenes_lower, nuscenes_raw, dataset_bridge, autoware, or the path of a YAML file",
+    )
+    calibration_file: str = Field(default="", description="JSON file with calibrations for cameras without CameraInfo")
     camera_frames: dict[str, str] = Field(
-        default_factory=dict, description="Optical frame of each camera that is named, whatever its messages say."
+        default_factory=dict,
+        description="Optical frames of cameras, CAMERA=FRAME, for messages that name none or a wrong one",
     )
     rectify: RectifyMode = Field(
         default="auto",
-        description="Removal of lens distortion (K, D). auto: of images that layout or topic name does not call "
-        "rectified; on: of all; off: of none.",
+        description="Removal of lens distortion by K and D. auto: from images that neither the layout nor, where that "
+        "does not say, a part 'rect' of the topic's name calls rectified; on: from all; off: from none",
     )
     max_fov_deg: float = Field(
-        default=110.0, ge=30, le=150, description="Widest pinhole image that a fisheye is rectified to, degrees."
+        default=110.0, ge=30, le=150, description="Widest pinhole image that a fisheye is rectified to, degrees"
     )
     ego_mask_dir: str = Field(
-        default="", description="Folder of <camera>.png, white where the camera sees the robot itself."
+        default="",
+        description="Folder of images <camera>.png of any size, white where the camera sees the robot itself; what "
+        "those pixels show is left out",
     )
+    max_image_pixels: int = Field(default=64_000_000, ge=1, le=1_000_000_000, description="Larger images are refused")
+
+
+class StreamConfig(InputOptions):
+    """Everything between messages and frames."""
+
+    cameras: tuple[str, ...] = Field(default=(), description="Cameras of the layout to use; none named: all")
     synchroniser: SynchroniserConfig = Field(default_factory=SynchroniserConfig, description="Grouping of images.")
     transforms: TransformConfig = Field(default_factory=TransformConfig, description="Transform buffer.")
     motion: MotionConfig = Field(default_factory=MotionConfig, description="Motion compensation.")
-    max_image_pixels: int = Field(default=64_000_000, ge=1, description="Larger images are refused.")
