@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
+from torch.nn.functional import adaptive_max_pool2d
 
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.geometry.grids import VoxelGrid
@@ -57,6 +58,12 @@ class MultiViewFrame:
             camera_stamps_ns=tuple(self.camera_stamps_ns[index] for index in keep),
             valid=None if self.valid is None else self.valid[keep],
         )
+
+    def valid_at(self, height: int, width: int) -> Bool[Tensor, "cameras rows columns"] | None:
+        """Returns which pixels of a (height, width) image cover valid pixels alone; None where all do."""
+        if self.valid is None:
+            return None
+        return ~adaptive_max_pool2d((~self.valid).float(), (height, width)).bool()
 
 
 @dataclass(frozen=True)

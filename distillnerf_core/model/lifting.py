@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from distillnerf_core.errors import QueryError
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.geometry.contraction import ContractedSpace
 from distillnerf_core.geometry.rays import camera_rays
@@ -42,6 +43,7 @@ def pool(
     features: Float[Tensor, "cameras channels h w"],
     space: ContractedSpace,
     levels: tuple[int, int],
+    valid: Bool[Tensor, "cameras h w"] | None = None,
 ) -> LiftedVoxels:
     """Averages what all cameras lift into each voxel (reference network, section 1.10).
 
@@ -55,16 +57,24 @@ def pool(
         features: Pixel features.
         space: Contraction from the ego frame.
         levels: Octree levels (coarse, fine).
+        valid: Pixels that are lifted; the others leave no trace in any voxel. None: all.
+
+    Raises:
+        QueryError: If no pixel is valid.
     """
     coarse_level, fine_level = levels
-    keys = morton_encode(quantise(space.contract(points_m.reshape(-1, 3)), fine_level))
-    groups = group_points(keys)
     candidates = frustum.occupancy.shape[-1]
     pixels = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
     ones = torch.ones_like(pixels[:, :1])
     rows = torch.arange(len(pixels), device=pixels.device).repeat_interleave(candidates)
     half = features.shape[1] // 2
-    weights = frustum.occupancy.reshape(-1)
+    points_m, weights = points_m.reshape(-1, 3), frustum.occupancy.reshape(-1)
+    if valid is not None:
+        kept = valid.reshape(-1)[rows]
+        if not bool(kept.any()):
+            raise QueryError("lens and ego masks leave no pixel of any camera; check the masks")
+        points_m, weights, rows = points_m[kept], weights[kept], rows[kept]
+    groups = group_points(morton_encode(quantise(space.contract(points_m), fine_level)))
     pooled = []
     for group, content in (
         (groups.coarsen(fine_level - coarse_level), pixels[:, :half]),

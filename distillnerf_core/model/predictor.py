@@ -172,6 +172,7 @@ class ScenePredictor(nn.Module):
             self.lifted_features(depth.features),
             self.config.space,
             self.config.levels,
+            frame.visible().valid_at(depth.rig.height, depth.rig.width),
         )
         return EncodedScene(self.voxel_network(lifted, stages.fine_voxels), depth)
 

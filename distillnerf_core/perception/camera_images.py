@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from distillnerf_core.frames import MultiViewFrame
@@ -20,13 +21,14 @@ IMAGE_OUTPUTS = frozenset({Output.DEPTH, Output.RGB, Output.SEMANTICS})
 
 @dataclass(frozen=True)
 class CameraImages:
-    """Rendered images of the present cameras; the distance is +inf for sky."""
+    """Rendered images of the present cameras; the distance is +inf for sky, NaN where a pixel is not valid."""
 
     rig: CameraRig
     ray_distance_m: Float[Tensor, "cameras h w"]
     opacity: Float[Tensor, "cameras h w"]
     rgb: Float[Tensor, "cameras 3 height width"] | None
     language: Float[Tensor, "cameras channels h w"] | None
+    valid: Bool[Tensor, "cameras h w"] | None
 
 
 def render_images(
@@ -48,11 +50,14 @@ def render_images(
         progress: Told how far the work is.
     """
     height, width = (max(1, round(config.scale * size)) for size in predictor.input_size)
-    rig = frame.visible().rig.resized(height, width)
+    frame = frame.visible()
+    rig, valid = frame.rig.resized(height, width), frame.valid_at(height, width)
     color, language = Output.RGB in outputs, Output.SEMANTICS in outputs
     views = predictor.render(field, rig, color=color, language=language, progress=progress)
     distance = open_distance(views.median_distance_m, views.opacity, config.min_opacity)
-    return CameraImages(rig, distance, views.opacity, views.rgb, views.language)
+    if valid is not None:
+        distance = distance.masked_fill(~valid, torch.nan)
+    return CameraImages(rig, distance, views.opacity, views.rgb, views.language, valid)
 
 
 def with_images(
@@ -68,6 +73,8 @@ def with_images(
         result = replace(result, rgb=scatter_cameras(images.rgb, mask, 0.0))
     if images.language is not None and classes is not None:
         labels = semantic_image(images.language, images.opacity, classes, config.min_opacity)
+        if images.valid is not None:
+            labels = labels.masked_fill(~images.valid, UNKNOWN)
         result = replace(
             result,
             language=scatter_cameras(images.language, mask, 0.0),

@@ -1,5 +1,6 @@
 """The way from a frame to everything a robot consumes; the live node and the offline command both call it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,6 +195,17 @@ class PerceptionPipeline:
         return scores.masked_fill(result.semantics >= result.classes.labels.sky, 0.0)
 
     @torch.inference_mode()
+    def heat_images(self, result: PerceptionResult, questions: Sequence[EncodedQuery]) -> Float[Tensor, "cameras h w"]:
+        """Scores every pixel by the text that it answers best, of any of one or more questions.
+
+        Raises:
+            LanguageError: As :meth:`score_images`.
+        """
+        result = self.complete(result, frozenset({Output.SEMANTICS}))
+        best = [self.score_images(result, question).amax(dim=0) for question in questions]
+        return torch.stack(best).amax(dim=0)
+
+    @torch.inference_mode()
     def complete(self, result: PerceptionResult, outputs: frozenset[Output] = ALL_OUTPUTS) -> PerceptionResult:
         """Adds images that nobody had asked for when the frame was perceived, and occupancy likewise."""
         present = {
@@ -254,7 +266,8 @@ def fit_frame(frame: MultiViewFrame, height: int, width: int) -> MultiViewFrame:
     if (frame.rig.height, frame.rig.width) == (height, width):
         return frame
     images = interpolate(frame.images, (height, width), mode="bilinear", antialias=True, align_corners=False)
-    return replace(frame, images=images.clamp(0, 1), rig=frame.rig.resized(height, width))
+    rig, valid = frame.rig.resized(height, width), frame.valid_at(height, width)
+    return replace(frame, images=images.clamp(0, 1), rig=rig, valid=valid)
 
 
 def choose_device(name: str) -> torch.device:

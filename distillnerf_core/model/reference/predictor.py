@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from distillnerf_core.frames import MultiViewFrame
@@ -49,7 +49,7 @@ class ReferencePredictor(nn.Module):
     def encode_frame(self, frame: MultiViewFrame, progress: ProgressListener | None = None) -> SceneField:
         """Predicts the field of one glance; cameras that are masked out are ignored."""
         frame = frame.visible()
-        return self.encode(frame.images, frame.rig, progress=progress)
+        return self.encode(frame.images, frame.rig, progress=progress, valid=frame.valid)
 
     def encode(
         self,
@@ -57,6 +57,7 @@ class ReferencePredictor(nn.Module):
         cameras: CameraRig,
         prior_features: Float[Tensor, "cameras 128 height width"] | None = None,
         progress: ProgressListener | None = None,
+        valid: Bool[Tensor, "cameras height width"] | None = None,
     ) -> SceneField:
         """Predicts the field of one glance.
 
@@ -65,6 +66,7 @@ class ReferencePredictor(nn.Module):
             cameras: Their calibration at this size, pixel centres at integer + 0.5, ego frame.
             prior_features: What the depth prior says of the images; None: it is run.
             progress: Told how far the work is.
+            valid: Pixels that show the surroundings and are lifted; None: all.
 
         Returns:
             Field in its own frame, which look-ups in the ego frame account for.
@@ -73,7 +75,7 @@ class ReferencePredictor(nn.Module):
         with watched((*stages, *network_stages(self.voxel_network)), progress):
             estimate = self.estimate_depth(images, prior_features)
             announce("lifting", progress)
-            lifted = self.lift_and_pool(estimate, cameras)
+            lifted = self.lift_and_pool(estimate, cameras, valid)
             del estimate  # the sparse network needs the memory
             return self.field(lifted)
 
@@ -92,15 +94,18 @@ class ReferencePredictor(nn.Module):
         """Places every candidate in the field's frame, through the published pixel grid, metres."""
         return lift(frustum, lifting_rig(self._in_field(cameras), self.config.original_width))
 
-    def lift_and_pool(self, estimate: FineEstimate, cameras: CameraRig) -> LiftedVoxels:
+    def lift_and_pool(
+        self, estimate: FineEstimate, cameras: CameraRig, valid: Bool[Tensor, "cameras h w"] | None = None
+    ) -> LiftedVoxels:
         """Lifts the candidates into the field's frame and averages them in voxels of both levels.
 
         Args:
             estimate: What `estimate_depth` says of the images.
             cameras: Calibration of the images, ego frame.
+            valid: Pixels that are lifted; None: all.
         """
         points = self.lift(estimate.frustum, cameras)
-        return pool(estimate.frustum, points, estimate.features, self.config.space, self.config.levels)
+        return pool(estimate.frustum, points, estimate.features, self.config.space, self.config.levels, valid)
 
     def field(self, lifted: LiftedVoxels) -> SceneField:
         """Runs the sparse network on pooled voxels and lays out the field."""

@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from distillnerf_core.errors import QueryError
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.geometry.contraction import ContractedSpace
 from distillnerf_core.model.fine_depth import Frustum
@@ -61,3 +63,23 @@ def test_pooling_averages_what_lies_in_each_voxel(rig: CameraRig) -> None:
         codes = morton_encode(quantise(space.contract(points.reshape(-1, 3)), level))
         expected = torch.stack([rows[codes == key][:, channels].mean(dim=0) for key in keys])
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_pixels_that_are_not_valid_leave_no_trace(rig: CameraRig) -> None:
+    small, space = rig.resized(8, 16), ContractedSpace()
+    frustum, other = make_frustum(small), make_frustum(small, 3)
+    features = torch.randn(2, 6, 8, 16, generator=torch.Generator().manual_seed(4))
+    valid = torch.rand(2, 8, 16, generator=torch.Generator().manual_seed(5)) > 0.3
+    points = lift(frustum, small)
+    expected = pool(frustum, points, features, space, (4, 6), valid)
+    wild = features.masked_fill(~valid[:, None], 1e6)
+    occupancy = torch.where(valid[..., None], frustum.occupancy, 1.0 - other.occupancy)
+    elsewhere = torch.where(valid[..., None, None], points, -points)
+    found = pool(Frustum(frustum.distances_m, occupancy, 12.0), elsewhere, wild, space, (4, 6), valid)
+    assert torch.equal(found.structure.fine_keys, expected.structure.fine_keys)
+    assert torch.equal(found.fine, expected.fine)
+    assert torch.equal(found.coarse, expected.coarse)
+    everything = pool(frustum, points, features, space, (4, 6), torch.ones_like(valid))
+    assert torch.equal(everything.fine, pool(frustum, points, features, space, (4, 6)).fine)
+    with pytest.raises(QueryError, match="no pixel"):
+        pool(frustum, points, features, space, (4, 6), torch.zeros_like(valid))

@@ -168,3 +168,24 @@ def test_an_unusable_device_is_a_clear_error(name: str) -> None:
     with pytest.raises(ConfigurationError, match="auto, cpu or cuda"):
         choose_device(name)
     assert choose_device("auto").type in {"cpu", "cuda"}
+
+
+def test_masked_pixels_are_nan_in_depth_unknown_in_classes_and_see_nothing(
+    pipeline: PerceptionPipeline, frame: MultiViewFrame, result: PerceptionResult
+) -> None:
+    valid = torch.ones(3, 32, 64, dtype=torch.bool)
+    valid[0, :, :33] = False
+    masked = pipeline.perceive(replace(frame, valid=valid))
+    assert masked.depth is not None
+    assert masked.semantics is not None
+    assert masked.occupancy is not None
+    assert result.occupancy is not None
+    hidden = torch.zeros(3, 16, 32, dtype=torch.bool)
+    hidden[0, :, :17] = True
+    hidden[1] = True
+    assert torch.equal(masked.depth.z_depth_m.isnan(), hidden)
+    assert torch.equal(masked.semantics == UNKNOWN, hidden)
+    # Left of the robot and before it, where only the masked half of the front camera looks.
+    front_left = (slice(120, 180), slice(110, 120), slice(4, 8))
+    assert bool((masked.occupancy.labels[front_left] == UNKNOWN).float().mean() > 0.9)
+    assert not bool((result.occupancy.labels[front_left] == UNKNOWN).all())
