@@ -27,8 +27,9 @@ class FeatureColors:
 
     def paint(self, features: Float[Tensor, "cameras channels h w"]) -> Float[Tensor, "cameras 3 h w"]:
         """Returns colours in [0, 1]."""
-        values = torch.einsum("nchw,ck->nkhw", normalize(features, dim=1), self.basis)
-        lower, upper = self.lower[:, None, None], self.upper[:, None, None]
+        basis, lower, upper = (value.to(features) for value in (self.basis, self.lower, self.upper))
+        values = torch.einsum("nchw,ck->nkhw", normalize(features, dim=1), basis)
+        lower, upper = lower[:, None, None], upper[:, None, None]
         return ((values - lower) / (upper - lower)).clamp(0.0, 1.0)
 
 

@@ -20,6 +20,7 @@ from distillnerf_core.model.progress import ProgressListener
 from distillnerf_core.perception.camera_images import IMAGE_OUTPUTS, CameraImages, render_images, with_images
 from distillnerf_core.perception.classes import checkpoint_classes
 from distillnerf_core.perception.config import PerceptionConfig
+from distillnerf_core.perception.feature_image import class_colors
 from distillnerf_core.perception.novel_view import NovelView, render_view
 from distillnerf_core.perception.occupancy import occupancy_from_field
 from distillnerf_core.perception.query import QueryResult, TextQuery, answer_query
@@ -60,6 +61,8 @@ class PerceptionPipeline:
         self.language = language.to(self.device)
         self.classes = checkpoint_classes(self.language)
         self._predictor = predictor
+        features = self.language.class_features
+        self._colors = None if features is None else class_colors(features)
 
     @classmethod
     def from_checkpoint(
@@ -139,7 +142,7 @@ class PerceptionPipeline:
             images = self._render(result, outputs, progress)
         with watch.stage("images"):
             if images is not None:
-                result = with_images(result, images, outputs, self.config.depth)
+                result = with_images(result, images, outputs, self.config.depth, self._colors)
         with watch.stage("occupancy"):
             occupancy = self._occupancy(result, images) if Output.OCCUPANCY in outputs else result.occupancy
         return replace(result, occupancy=occupancy)
@@ -212,6 +215,7 @@ class PerceptionPipeline:
             Output.DEPTH: result.depth,
             Output.RGB: result.rgb,
             Output.SEMANTICS: result.semantics,
+            Output.FEATURES: result.features,
             Output.OCCUPANCY: result.occupancy,
         }
         missing = frozenset(output for output in outputs if present[output] is None)

@@ -21,6 +21,7 @@ class Output(str, Enum):
     DEPTH = "depth"
     RGB = "rgb"
     SEMANTICS = "semantics"
+    FEATURES = "features"
     OCCUPANCY = "occupancy"
 
 
@@ -97,6 +98,7 @@ class PerceptionResult:
         semantics: Class of each pixel, the label after the last class for sky, 255 for missing cameras; the size of
             the depth images.
         language: Language feature of each pixel, zeros for missing cameras.
+        features: The same as colours in [0, 1], by a projection that is the same for all frames of a checkpoint.
         occupancy: Semantic occupancy.
         timings: Duration of each stage.
         classes: What pixels and voxels were labelled with.
@@ -109,6 +111,7 @@ class PerceptionResult:
     rgb: Float[Tensor, "cameras 3 height width"] | None
     semantics: UInt8[Tensor, "cameras h w"] | None
     language: Float[Tensor, "cameras channels h w"] | None
+    features: Float[Tensor, "cameras 3 h w"] | None
     occupancy: SemanticOccupancy | None
     timings: StageTimings
     classes: SemanticClasses = UNFELT_CLASSES
@@ -123,5 +126,5 @@ def bare_result(frame: MultiViewFrame, field: SceneField, classes: SemanticClass
         classes: What pixels and voxels shall be labelled with.
     """
     return PerceptionResult(
-        frame.stamp_ns, frame, field, None, None, None, None, None, timings=StageTimings(()), classes=classes
+        frame.stamp_ns, frame, field, None, None, None, None, None, None, timings=StageTimings(()), classes=classes
     )

@@ -97,6 +97,18 @@ def test_texts_are_answered_for_voxels_and_pixels(pipeline: PerceptionPipeline, 
     assert not bool(heat[:, 1].any())
 
 
+def test_features_are_painted_alike_whatever_else_is_asked(
+    pipeline: PerceptionPipeline, frame: MultiViewFrame, result: PerceptionResult
+) -> None:
+    alone = pipeline.perceive(frame, frozenset({Output.FEATURES})).features
+    assert alone is not None
+    assert result.features is not None
+    assert alone.shape == (3, 3, 16, 32)
+    torch.testing.assert_close(alone, result.features)
+    assert not bool(alone[1].any())
+    assert float(alone[0].std()) > 0.01
+
+
 def test_a_query_before_the_first_frame_says_so(pipeline: PerceptionPipeline) -> None:
     with pytest.raises(QueryError, match="no frame perceived yet"):
         pipeline.query(None, TextQuery(("car",)))
