@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillnerf_core.errors import DataError
+from distillnerf_core.perception.ply import place, write_ply
 from distillnerf_core.perception.results import DepthImages, PerceptionResult, SemanticOccupancy
 
 _POINT = np.dtype(
@@ -17,7 +18,6 @@ _POINT = np.dtype(
         ("confidence", "<f4"),
     ]
 )
-_PLY_TYPES = {"<f4": "float", "|u1": "uchar"}
 
 
 def write_result(folder: Path, result: PerceptionResult) -> None:
@@ -66,21 +66,10 @@ def occupied_points(occupancy: SemanticOccupancy) -> NDArray[Any]:
     index = occupancy.occupied.index.cpu().numpy()
     centers = occupancy.occupied.centers_m(occupancy.grid).cpu().numpy()
     points = np.zeros(len(index), dtype=_POINT)
-    for axis, name in enumerate("xyz"):
-        points[name] = centers[:, axis]
     points["label"] = occupancy.labels.cpu().numpy()[tuple(index.T)]
-    colors = occupancy.classes.palette()[points["label"]]
-    for channel, name in enumerate(("red", "green", "blue")):
-        points[name] = colors[:, channel]
+    place(points, centers, occupancy.classes.palette()[points["label"]])
     points["confidence"] = occupancy.confidence.cpu().numpy()[tuple(index.T)]
     return points
-
-
-def write_ply(path: Path, points: NDArray[Any]) -> None:
-    """Writes records as the vertices of a binary PLY file, one property a field."""
-    fields = [f"property {_PLY_TYPES[points.dtype[name].str]} {name}" for name in points.dtype.names or ()]
-    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}", *fields, "end_header\n"]
-    path.write_bytes("\n".join(header).encode() + points.tobytes())
 
 
 def _write_depth(folder: Path, depth: DepthImages, stamp_ns: int) -> None:

@@ -73,5 +73,7 @@ def blend_heat(image: Image, scores: NDArray[np.float32]) -> Image:
 
 
 def _apply(values: NDArray[np.floating[Any]], colormap: int) -> Image:
+    if not values.size:  # which OpenCV refuses
+        return np.zeros((*values.shape, 3), dtype=np.uint8)
     levels = (255.0 * np.clip(values, 0, 1)).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(levels, colormap)[..., ::-1])
