@@ -32,7 +32,9 @@ def predict(
     prior_size: Annotated[
         int, typer.Option(help="Published network: shorter side of its depth prior's images; 0: 518, as published.")
     ] = 0,
-    prior_precision: Annotated[str, typer.Option(help="Published network: float32 or bfloat16.")] = "float32",
+    dtype: Annotated[
+        str, typer.Option(help="Precision of the image encoder (published: of the depth prior): float32 or bfloat16.")
+    ] = "float32",
     clip_folder: Annotated[str, typer.Option(help="Variants -clip: Hugging Face folder of CLIP ViT-L/14@336.")] = "",
     clip_compression: Annotated[str, typer.Option(help="Variants -clip: file clip_reduction_pca.npz.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the summary here.")] = None,
@@ -49,7 +51,7 @@ def predict(
 
     settings = load_config(config, PerceptionConfig) if config else PerceptionConfig()
     asked = TextQuery(tuple(query)) if query else None
-    run = {"prior_size": prior_size, "prior_precision": prior_precision}
+    run = {"prior_size": prior_size, "dtype": dtype}
     language = {"clip_folder": clip_folder, "clip_compression": clip_compression}
     options = parse_config({**run, **language}, ModelOptions, "options of predict")
     pipeline = PerceptionPipeline.from_checkpoint(checkpoint, settings, device, options=options)

@@ -89,6 +89,8 @@ def load_model(
         predictor = weights_file.load_reference(source, device, options).predictor
         return LoadedModel(predictor, _reference_language(predictor, options))
     loaded = load_predictor(source, device)
+    if options.dtype == "bfloat16":
+        loaded.predictor.image_encoder.autocast_dtype = torch.bfloat16
     _warn_of_idle_files(options, "this checkpoint has a text encoder of its own")
     return LoadedModel(loaded.predictor, CodecTextSpace(loaded.codec, encoder or MiniLmEncoder()))
 

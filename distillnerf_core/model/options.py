@@ -21,9 +21,10 @@ class ModelOptions(Config):
         description="Published network: shorter side in pixels at which its depth prior sees the images, a multiple "
         "of 14; smaller is faster and less faithful; 0: as published, 518",
     )
-    prior_precision: Literal["float32", "bfloat16"] = Field(
+    dtype: Literal["float32", "bfloat16"] = Field(
         default="float32",
-        description="Published network: precision of its depth prior; bfloat16 is faster where the machine has it",
+        description="Precision of the image encoder, of the published network's depth prior; bfloat16 is faster where "
+        "the machine has it, and a little less exact",
     )
     field_origin_m: tuple[float, float, float] = Field(
         default=LIDAR_TOP_ORIGIN_M,

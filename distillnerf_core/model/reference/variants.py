@@ -112,7 +112,7 @@ class ReferenceConfig(Config):
     def with_options(self, options: ModelOptions) -> "ReferenceConfig":
         """Returns the variant run as asked for."""
         size = options.prior_size or self.prior.short_side_px
-        prior = self.prior.model_copy(update={"short_side_px": size, "precision": options.prior_precision})
+        prior = self.prior.model_copy(update={"short_side_px": size, "precision": options.dtype})
         origin = options.field_origin_m if self.field_at_lidar else self.field_origin_m
         return self.model_copy(update={"prior": prior, "field_origin_m": origin})
 

@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,15 @@ def test_clip_needs_both_of_its_files(
     assert "hf download" not in folder_only.reason
     both = language(clip_folder=str(clip_folder), clip_compression=str(clip_compression))
     assert isinstance(both, ClipTextSpace)
+
+
+def test_a_lower_precision_changes_the_field_a_little(frame: MultiViewFrame) -> None:
+    plain, lowered = load_model(), load_model(options=ModelOptions(dtype="bfloat16"))
+    size = plain.predictor.input_size
+    images = torch.nn.functional.interpolate(frame.images, size, mode="bilinear")
+    frame = replace(frame, images=images, rig=frame.rig.resized(*size))
+    points = torch.rand(2000, 3, generator=torch.Generator().manual_seed(1)) * torch.tensor([30.0, 10.0, 2.0])
+    with torch.inference_mode():
+        exact, found = (model.predictor.encode_frame(frame).query(points).logits for model in (plain, lowered))
+    assert not torch.equal(exact, found)
+    assert float((exact - found).abs().median()) < 0.2

@@ -16,7 +16,7 @@ def test_the_defaults_are_the_published_ones() -> None:
 
 
 def test_size_and_precision_reach_the_prior() -> None:
-    prior = VARIANTS["reference-clip"].with_options(ModelOptions(prior_size=252, prior_precision="bfloat16")).prior
+    prior = VARIANTS["reference-clip"].with_options(ModelOptions(prior_size=252, dtype="bfloat16")).prior
     assert (prior.short_side_px, prior.precision) == (252, "bfloat16")
 
 
