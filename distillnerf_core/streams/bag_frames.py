@@ -12,6 +12,8 @@ from distillnerf_core.streams.layouts import IMAGE_TYPES, require_layout
 from distillnerf_core.streams.stream_config import StreamConfig
 
 _TRANSFORM_TOPICS = ("/tf", "/tf_static")
+_TRANSFORM_TYPE, _INFO_TYPE = "tf2_msgs/msg/TFMessage", "sensor_msgs/msg/CameraInfo"
+_MOST_PROBLEMS = 1000
 
 
 class BagFrameSource:
@@ -25,7 +27,7 @@ class BagFrameSource:
 
     Attributes:
         stream: The stream, with counters of images, sweeps and losses.
-        problems: Distinct problems met so far, in order.
+        problems: Distinct problems met so far, in order, at most a thousand.
 
     Raises:
         BagError: If the recording cannot be opened.
@@ -55,7 +57,8 @@ class BagFrameSource:
         damage: BagError | None = None
         with BagReader(self.path) as reader:
             try:
-                for item in reader.messages(topics):
+                # Only known types: a definition that came with the recording is never compiled.
+                for item in reader.messages(topics, types=(*IMAGE_TYPES, _INFO_TYPE, _TRANSFORM_TYPE)):
                     now_ns = item.log_ns
                     self._take(item)
                     yield from self._assemble(self.stream.poll(now_ns))
@@ -66,15 +69,16 @@ class BagFrameSource:
             raise damage
 
     def _take(self, item: BagMessage) -> None:
+        kind, topic = item.message_type, item.topic
         try:
-            if item.topic in _TRANSFORM_TOPICS:
-                self.stream.add_transforms(item.message, static=item.topic.endswith("static"))
-            elif item.topic in self._info_cameras:
-                self.stream.add_camera_info(self._info_cameras[item.topic], item.message)
-            elif item.message_type in IMAGE_TYPES:
-                self.stream.add_image(self._image_cameras[item.topic], item.message, item.log_ns)
+            if kind == _TRANSFORM_TYPE and topic in _TRANSFORM_TOPICS:
+                self.stream.add_transforms(item.message, static=topic.endswith("static"))
+            elif kind == _INFO_TYPE and topic in self._info_cameras:
+                self.stream.add_camera_info(self._info_cameras[topic], item.message)
+            elif kind in IMAGE_TYPES and topic in self._image_cameras:
+                self.stream.add_image(self._image_cameras[topic], item.message, item.log_ns)
         except (CalibrationError, TransformError) as err:
-            self.problems[str(err)] = None
+            self._note(str(err))
 
     def _assemble(self, sweeps: list[LocatedSweep]) -> Iterator[AssembledFrame]:
         for located in sweeps:
@@ -82,10 +86,15 @@ class BagFrameSource:
                 assembled = self._assembler.assemble(located)
             except DistillNerfError as err:
                 self.stream.dropped["unusable images"] += 1
-                self.problems[str(err)] = None
+                self._note(str(err))
                 continue
-            self.problems.update(dict.fromkeys(assembled.problems.values()))
+            for problem in assembled.problems.values():
+                self._note(problem)
             yield assembled
+
+    def _note(self, problem: str) -> None:
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems[problem] = None
 
 
 def frames_from_bag(

@@ -81,16 +81,22 @@ class BagReader:
         """Returns the message type of each topic."""
         return {item.topic: item.message_type for item in self.topics()}
 
-    def messages(self, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
+    def messages(
+        self, topics: Collection[str] | None = None, types: Collection[str] | None = None
+    ) -> Iterator[BagMessage]:
         """Yields deserialised messages in the order of their log time.
 
         Args:
             topics: Topics to read; all where None.
+            types: Message types to read, others are passed over; all where None, for which the definitions that
+                came with the recording are compiled.
 
         Raises:
             BagError: After the last readable message of a cut recording, or on a message of another type.
         """
         for item in self._storage.messages(topics):
+            if types is not None and item.message_type not in types:
+                continue
             yield BagMessage(item.topic, item.message_type, item.log_ns, self._deserialise(item))
 
     def serialised(

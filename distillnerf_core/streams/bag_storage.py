@@ -11,6 +11,7 @@ from rosbags.interfaces import MessageDefinitionFormat, QosDurability
 from rosbags.rosbag2 import Reader
 
 from distillnerf_core.errors import BagError
+from distillnerf_core.streams.bag_limits import index_is_sound
 from distillnerf_core.streams.mcap_scan import McapChannel, McapScanner
 
 _SUFFIXES = (".mcap", ".db3")
@@ -54,7 +55,7 @@ class BagStorage:
         self.path = path
         if not path.exists():
             raise BagError(f"{path} does not exist; give a rosbag2 folder, .mcap or .db3 file")
-        self._reader = _open_indexed(path)
+        self._reader = _open_indexed(path) if index_is_sound(path) else None
         self.damaged = False
         self._files = [] if self._reader else _files_of(path)
 

@@ -10,6 +10,7 @@ from distillnerf_core.streams.message_fields import NANOSECONDS
 from distillnerf_core.streams.stamped_transform import transform_from_message
 
 _TRANSFORM_TOPICS = ("/tf", "/tf_static")
+_MOST_LISTED = 1000
 
 
 @dataclass
@@ -96,10 +97,12 @@ def _count_messages(reader: BagReader, summary: BagSummary) -> None:
 
 
 def _collect_edges(reader: BagReader, edges: dict[tuple[str, str], None], problems: dict[str, None]) -> None:
-    for item in reader.messages(_TRANSFORM_TOPICS):
+    for item in reader.messages(_TRANSFORM_TOPICS, types=("tf2_msgs/msg/TFMessage",)):
         for transform in item.message.transforms:
             try:
                 read = transform_from_message(transform)
-                edges[read.parent, read.child] = None
+                if len(edges) < _MOST_LISTED:
+                    edges[read.parent, read.child] = None
             except DistillNerfError as err:
-                problems[str(err)] = None
+                if len(problems) < _MOST_LISTED:
+                    problems[str(err)] = None

@@ -12,6 +12,8 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"
 _ADVICE = "check the publisher and the connection"
 _START_OF_SCAN = 0xDA
+_MARKERS_ALONE = (0x01, *range(0xD0, 0xD8))
+"""Markers without a length: a reader that took one for a segment would see another size than the decoder."""
 _REDUCED_FLAGS = {
     1: cv2.IMREAD_COLOR,
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -106,7 +108,12 @@ def _jpeg_header(blob: bytes, source: str) -> CompressedHeader:
         if marker == 0xFF:
             position += 1
             continue
+        if marker in _MARKERS_ALONE:
+            position += 2
+            continue
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and position + 9 <= len(blob):
+            if size is not None:
+                raise ImageDecodeError(f"{source}: damaged JPEG header: two sizes; check the publisher")
             size = (
                 int.from_bytes(blob[position + 5 : position + 7], "big"),
                 int.from_bytes(blob[position + 7 : position + 9], "big"),

@@ -3,13 +3,13 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BufferedIOBase, BytesIO
+from io import SEEK_END, BufferedIOBase, BytesIO
 from pathlib import Path
 
 from distillnerf_core.errors import BagError
+from distillnerf_core.streams.chunk_compression import MAX_CHUNK_BYTES, DamagedChunkError, unpack
+from distillnerf_core.streams.mcap_check import MAGIC
 
-MAGIC = b"\x89MCAP0\r\n"
-_MAX_RECORD_BYTES = 2**32
 _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 0x03, 0x04, 0x05, 0x06, 0x0F
 
 
@@ -79,21 +79,21 @@ class McapScanner:
     def _records(self, stream: BufferedIOBase) -> Iterator[tuple[McapChannel, int, bytes]]:
         try:
             while True:
-                opcode, content = _next_record(stream)
+                opcode, content = _next_record(stream, self.path)
                 if opcode == _DATA_END:
                     return
                 if opcode == _CHUNK:
                     yield from self._chunk(content)
                 else:
                     yield from self._record(opcode, content)
-        except (_CutError, struct.error, UnicodeDecodeError, KeyError):
+        except (_CutError, DamagedChunkError, struct.error, UnicodeDecodeError, KeyError):
             self.cut = True
 
     def _chunk(self, content: bytes) -> Iterator[tuple[McapChannel, int, bytes]]:
-        body, complete = _chunk_body(content)
+        body, complete = _chunk_body(content, self.path)
         stream = BytesIO(body)
         while stream.tell() < len(body):
-            yield from self._record(*_next_record(stream))
+            yield from self._record(*_next_record(stream, self.path))
         if not complete:
             raise _CutError
 
@@ -118,46 +118,35 @@ class McapScanner:
         return McapChannel(topic, schema.name, encoding, schema.encoding, schema.data)
 
 
-def _next_record(stream: BufferedIOBase) -> tuple[int, bytes]:
+def _next_record(stream: BufferedIOBase, path: Path) -> tuple[int, bytes]:
     head = stream.read(9)
     if len(head) < 9:
         raise _CutError
     opcode, length = struct.unpack("<BQ", head)
-    if length > _MAX_RECORD_BYTES:
-        raise _CutError
+    if length > MAX_CHUNK_BYTES:
+        return opcode, _skip(stream, opcode, length, path)
     content = stream.read(length)
     if len(content) < length and opcode != _CHUNK:
         raise _CutError
     return opcode, content
 
 
-def _chunk_body(content: bytes) -> tuple[bytes, bool]:
+def _skip(stream: BufferedIOBase, opcode: int, length: int, path: Path) -> bytes:
+    """Passes over a record too large to read, such as an attachment, without reading it."""
+    start = stream.tell()
+    if stream.seek(0, SEEK_END) - start < length:
+        raise _CutError
+    if opcode in (_MESSAGE, _CHUNK, _SCHEMA, _CHANNEL):
+        raise BagError(f"{path}: a record of {length} bytes is above the limit of {MAX_CHUNK_BYTES} bytes")
+    stream.seek(start + length)
+    return b""
+
+
+def _chunk_body(content: bytes, path: Path) -> tuple[bytes, bool]:
     uncompressed_size = struct.unpack_from("<QQQI", content)[2]
     compression, offset = _string(content, 28)
-    body = content[offset + 8 :]
-    if compression == "lz4":
-        body = _decompress_lz4(body)
-    elif compression == "zstd":
-        body = _decompress_zstd(body)
+    body = unpack(compression, content[offset + 8 :], str(path))
     return body, len(body) >= uncompressed_size
-
-
-def _decompress_lz4(body: bytes) -> bytes:
-    from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
-
-    try:
-        return bytes(LZ4FrameDecompressor().decompress(body))
-    except RuntimeError as err:
-        raise _CutError from err
-
-
-def _decompress_zstd(body: bytes) -> bytes:
-    from rosbags.rosbag2.storage_mcap import zstd
-
-    try:
-        return bytes(zstd.ZstdDecompressor().decompress(body))
-    except zstd.ZstdError as err:
-        raise _CutError from err
 
 
 def _string(content: bytes, offset: int) -> tuple[str, int]:

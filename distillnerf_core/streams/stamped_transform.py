@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from distillnerf_core.errors import TransformError
 from distillnerf_core.geometry.transforms import rigid_from_quaternion
-from distillnerf_core.streams.message_fields import stamp_ns
+from distillnerf_core.streams.message_fields import MAX_NAME_LENGTH, stamp_ns
 
 FloatArray = NDArray[np.float64]
 _UNIT_TOLERANCE = 0.01
+MAX_DISTANCE_M = 1e9
+"""Longest translation; geographic frames in metres are far below."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,23 @@ def transform_from_message(message: Any) -> StampedTransform:
     """Reads one `geometry_msgs/TransformStamped`.
 
     Raises:
-        TransformError: Naming the frames, where a number is not finite or the quaternion no unit one.
+        TransformError: Naming the frames, where a name or number cannot be, or the quaternion is no unit one.
     """
     parent, child = frame_name(message.header.frame_id), frame_name(message.child_frame_id)
+    if not (0 < len(parent) <= MAX_NAME_LENGTH and 0 < len(child) <= MAX_NAME_LENGTH):
+        raise TransformError(
+            f"transform {parent[:40]} -> {child[:40]}: a frame name is empty or longer than {MAX_NAME_LENGTH} "
+            "characters; check the node that publishes it"
+        )
     moved, turned = message.transform.translation, message.transform.rotation
     translation = np.array([moved.x, moved.y, moved.z], dtype=np.float64)
     quaternion = np.array([turned.x, turned.y, turned.z, turned.w], dtype=np.float64)
     if not (np.isfinite(translation).all() and np.isfinite(quaternion).all()):
         raise TransformError(f"transform {parent} -> {child}: not a finite number; check the node that publishes it")
+    if np.abs(translation).max() > MAX_DISTANCE_M:
+        raise TransformError(
+            f"transform {parent} -> {child}: a translation above {MAX_DISTANCE_M:g} m; check the node that publishes it"
+        )
     norm = float(np.linalg.norm(quaternion))
     if abs(norm - 1.0) > _UNIT_TOLERANCE:
         raise TransformError(

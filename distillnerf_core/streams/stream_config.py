@@ -23,6 +23,9 @@ class TransformConfig(Config):
         le=60.0,
         description="A step back in time by more than this clears moving transforms.",
     )
+    max_frames: int = Field(
+        default=1000, ge=10, le=100_000, description="Most frames to remember; transforms of further ones are refused."
+    )
 
 
 class MotionConfig(Config):

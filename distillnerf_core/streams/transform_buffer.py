@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 _RIGID_TOLERANCE = 1e-3
+MAX_TRANSFORMS = 10_000
+"""Most transforms of one message that are read."""
+_MOST_REPORTED = 5
+_MOST_NAMED = 20
 
 
 class TransformBuffer:
@@ -45,12 +49,17 @@ class TransformBuffer:
             TransformError: Describing every bad transform; the good ones of the message were taken.
         """
         problems = []
-        for item in message.transforms:
+        count = len(message.transforms)
+        if count > MAX_TRANSFORMS:
+            problems.append(f"a message of {count} transforms: those after the first {MAX_TRANSFORMS} are left out")
+        for item in message.transforms[:MAX_TRANSFORMS]:
             try:
                 read = transform_from_message(item)
                 self.add(read.parent, read.child, read.stamp_ns, read.matrix, static)
             except TransformError as err:
                 problems.append(str(err))
+        if len(problems) > _MOST_REPORTED:
+            problems[_MOST_REPORTED:] = [f"and {len(problems) - _MOST_REPORTED} more"]
         if problems:
             raise TransformError("; ".join(problems))
 
@@ -65,11 +74,16 @@ class TransformBuffer:
             static: Valid for all times.
 
         Raises:
-            TransformError: If the matrix is no rigid motion, or the edge would close a loop.
+            TransformError: If the matrix is no rigid motion, the edge would close a loop, or there are too many frames.
         """
         parent, child = frame_name(parent), frame_name(child)
         _check_rigid(matrix, f"transform {parent} -> {child}")
         edge = self._edges.get(child)
+        if edge is None and len(self._edges) >= self.config.max_frames:
+            raise TransformError(
+                f"transform {parent} -> {child}: more than {self.config.max_frames} frames (tf.max_frames); "
+                "check who publishes names without end"
+            )
         if edge is not None and not static and not edge.static and stamp_ns < edge.newest_ns - self._jump_ns:
             self.clear()
             edge = None
@@ -140,7 +154,9 @@ class TransformBuffer:
         target, source = frame_name(target), frame_name(source)
         target_path, source_path = self._path(target), self._path(source)
         if target_path[-1] != source_path[-1]:
-            known = ", ".join(sorted(self.frames)) or "none"
+            names = sorted(self.frames)
+            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            known = (", ".join(names[:_MOST_NAMED]) or "none") + more
             raise TransformError(
                 f"frames {target} and {source} are not connected; known are {known}; check /tf, /tf_static"
             )

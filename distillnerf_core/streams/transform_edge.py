@@ -10,6 +10,9 @@ from distillnerf_core.geometry.transforms import interpolate_rigid
 
 FloatArray = NDArray[np.float64]
 
+MAX_POSES = 20_000
+"""Most poses of one transform that are kept; 10 s of history at 2 kHz."""
+
 
 class TransformEdge:
     """Poses of a child frame in its parent, sorted by time.
@@ -44,6 +47,7 @@ class TransformEdge:
         self._stamps_ns.insert(index, stamp_ns)
         self._matrices.insert(index, matrix)
         outdated = bisect_left(self._stamps_ns, self.newest_ns - history_ns)
+        outdated = max(outdated, len(self._stamps_ns) - MAX_POSES)
         del self._stamps_ns[:outdated], self._matrices[:outdated]
 
     def at(self, stamp_ns: int, tolerance_ns: int, max_gap_ns: int) -> FloatArray:

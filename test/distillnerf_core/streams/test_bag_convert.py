@@ -13,7 +13,7 @@ from distillnerf_core.streams.bag_frames import BagFrameSource
 from distillnerf_core.streams.bag_reader import BagReader
 from distillnerf_core.streams.image_decoding import decode_image
 from distillnerf_core.streams.layouts import load_layout
-from distillnerf_core.streams.mcap_scan import MAGIC
+from distillnerf_core.streams.mcap_check import MAGIC
 from distillnerf_core.streams.protobuf_schema import ProtobufSchema
 
 descriptor_pb2 = pytest.importorskip("google.protobuf.descriptor_pb2")

@@ -12,7 +12,8 @@ from distillnerf_core.errors import BagError
 from distillnerf_core.streams.bag_reader import BagMessage, BagReader
 from distillnerf_core.streams.bag_summary import summarise_bag
 from distillnerf_core.streams.bag_writer import BagWriter
-from distillnerf_core.streams.mcap_scan import MAGIC, McapScanner
+from distillnerf_core.streams.mcap_check import MAGIC
+from distillnerf_core.streams.mcap_scan import McapScanner
 from distillnerf_core.streams.message_fields import stamp_ns
 from distillnerf_core.streams.stamped_transform import StampedTransform, transform_from_message
 
