@@ -7,7 +7,13 @@ from pydantic import Field
 
 from distillnerf_core.configuration import Config
 from distillnerf_core.model.options import ModelOptions
-from distillnerf_core.perception.config import DepthConfig, OccupancyConfig, PerceptionConfig, QueryConfig
+from distillnerf_core.perception.config import (
+    DepthConfig,
+    OccupancyConfig,
+    PerceptionConfig,
+    QueryConfig,
+    RenderConfig,
+)
 from distillnerf_core.perception.obstacle_map import ObstacleMapConfig
 from distillnerf_core.streams.stream_config import InputOptions, MotionConfig, StreamConfig, TransformConfig
 from distillnerf_core.streams.synchroniser import SynchroniserConfig
@@ -55,6 +61,14 @@ class NodeOccupancyConfig(OccupancyConfig):
     map: ObstacleMapConfig = ObstacleMapConfig()
 
 
+class SaveConfig(Config):
+    """Frames in files."""
+
+    folder: str = Field(
+        default="~/distillnerf_frames", min_length=1, description="Where save_frame makes its folders, one a frame"
+    )
+
+
 class CacheConfig(Config):
     """How long results are answers."""
 
@@ -74,7 +88,7 @@ class DiagnosticsConfig(Config):
     )
 
 
-LIVE_SECTIONS = ("depth", "occupancy", "query", "cache", "diagnostics")
+LIVE_SECTIONS = ("depth", "occupancy", "query", "render", "save", "cache", "diagnostics")
 """Parameters that take effect from the next frame on."""
 
 
@@ -94,6 +108,8 @@ class NodeConfig(Config):
     depth: DepthConfig = DepthConfig()
     occupancy: NodeOccupancyConfig = NodeOccupancyConfig()
     query: QueryConfig = QueryConfig()
+    render: RenderConfig = RenderConfig()
+    save: SaveConfig = SaveConfig()
     cache: CacheConfig = CacheConfig()
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()
 
@@ -117,7 +133,7 @@ class NodeConfig(Config):
 
     def perception_config(self) -> PerceptionConfig:
         """Returns the configuration of the outputs."""
-        return PerceptionConfig(depth=self.depth, occupancy=self.occupancy, query=self.query)
+        return PerceptionConfig(depth=self.depth, occupancy=self.occupancy, query=self.query, render=self.render)
 
     def checkpoint_path(self) -> Path | None:
         """Returns the checkpoint to load, None for the embedded one."""

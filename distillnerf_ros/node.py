@@ -15,13 +15,14 @@ from distillnerf_ros.diagnostics import DiagnosticsPublisher
 from distillnerf_ros.health import HealthBoard, Level
 from distillnerf_ros.memory import free_memory
 from distillnerf_ros.parameters import declare_parameters, read_parameters
-from distillnerf_ros.query_service import Answerer, QueryTextService
 
 if TYPE_CHECKING:
     from distillnerf_core.perception.pipeline import PerceptionPipeline
     from distillnerf_core.streams.layouts import Layout
     from distillnerf_ros.config import NodeConfig
     from distillnerf_ros.layout_search import LayoutSearch
+    from distillnerf_ros.services.desk import ServiceDesk
+    from distillnerf_ros.services.scene import Scene
     from distillnerf_ros.session import PerceptionSession
     from distillnerf_ros.session_health import SessionHealth
 
@@ -44,9 +45,9 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
         self._session: PerceptionSession | None = None
         self._health: SessionHealth | None = None
         self._changes: Timer | None = None
+        self._desk: ServiceDesk | None = None
         self._declared = self._declare()
         self._diagnostics = DiagnosticsPublisher(self, self.board, self._refresh)
-        self._query = QueryTextService(self, self._answerer, self.board)
         if self._declared and self.get_parameter("auto_activate").value:
             self._starter = self.create_timer(0.0, self._start)
 
@@ -115,11 +116,14 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
     def destroy_node(self) -> None:
         """Ends the inference thread before the node."""
         self._release()
+        if self._desk is not None:
+            self._desk.stop()
         super().destroy_node()
 
     def _declare(self) -> bool:
         try:
             from distillnerf_ros.config import NodeConfig
+            from distillnerf_ros.services.desk import ServiceDesk
         except ImportError as err:
             self.board.error(
                 "model",
@@ -128,6 +132,7 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
             )
             return False
         declare_parameters(self, NodeConfig, self._parameters_change)
+        self._desk = ServiceDesk(self, self._scene, self.board)
         return True
 
     def _parameters_change(self) -> None:
@@ -193,8 +198,10 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
 
         assert self._config is not None
         assert self._pipeline is not None
+        assert self._desk is not None
+        kept = self._desk.kept
         try:
-            self._session = PerceptionSession(self, layout, self._config, self._pipeline, self.board)
+            self._session = PerceptionSession(self, layout, self._config, self._pipeline, self.board, kept)
         except DistillNerfError as err:
             self.board.error("input", str(err))
             if self._search is None:
@@ -215,13 +222,18 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
     def _release(self) -> None:
         self._close_session()
         self._config = self._pipeline = None
+        if self._desk is not None:
+            self._desk.kept.clear()
         free_memory()
 
-    def _answerer(self) -> Answerer | None:
+    def _scene(self) -> "Scene | None":
+        """Returns what services answer from, None while the node is not active; called in their threads."""
+        from distillnerf_ros.services.scene import Scene
+
         session, pipeline, config = self._session, self._pipeline, self._config
-        if session is None or pipeline is None or config is None:
+        if session is None or pipeline is None or config is None or self._desk is None:
             return None
-        return Answerer(pipeline, lambda: session.latest, config.tf.base_frame, config.cache.max_age_s)
+        return Scene(pipeline, config, session, self._desk.kept, session.latest)
 
     def _refresh(self) -> None:
         if self._health is not None:

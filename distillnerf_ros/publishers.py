@@ -10,7 +10,6 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from distillnerf_core.language.classes import CLASS_NAMES
 from distillnerf_ros.conversions.clouds import occupancy_cloud
 from distillnerf_ros.conversions.fields import header
 from distillnerf_ros.conversions.images import camera_info, color_image, depth_image, label_image
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class CameraPublishers:
-    """Topics of one camera: depth with its calibration, class colours, reconstruction.
+    """Topics of one camera: depth with its calibration, class colours, reconstruction, features in colours.
 
     Args:
         node: Node that owns the publishers.
@@ -37,11 +36,12 @@ class CameraPublishers:
         self.depth_info = create_output(node, CameraInfo, f"~/{camera}/depth/camera_info")
         self.semantics = create_output(node, Image, f"~/{camera}/semantics/image")
         self.rgb = create_output(node, Image, f"~/{camera}/rgb/image")
+        self.features = create_output(node, Image, f"~/{camera}/features/image")
 
     @property
     def all(self) -> tuple[Publisher, ...]:
         """All publishers."""
-        return self.depth, self.depth_info, self.semantics, self.rgb
+        return self.depth, self.depth_info, self.semantics, self.rgb, self.features
 
 
 class ResultPublishers:
@@ -72,6 +72,7 @@ class ResultPublishers:
             Output.DEPTH: [pub for camera in self._cameras for pub in (camera.depth, camera.depth_info)],
             Output.SEMANTICS: [camera.semantics for camera in self._cameras],
             Output.RGB: [camera.rgb for camera in self._cameras],
+            Output.FEATURES: [camera.features for camera in self._cameras],
         }
         heard = {output for output, publishers in listeners.items() if any(map(_heard, publishers))}
         return frozenset(heard | {Output.OCCUPANCY})
@@ -101,7 +102,7 @@ class ResultPublishers:
     def _publish_camera(
         self, publishers: CameraPublishers, index: int, result: "PerceptionResult", stamp_ns: int, frame_id: str
     ) -> None:
-        stamped = header(stamp_ns, frame_id)
+        stamped, classes = header(stamp_ns, frame_id), result.classes.labels
         if result.depth is not None and _heard(publishers.depth):
             publishers.depth.publish(depth_image(result.depth.z_depth_m[index].cpu().numpy(), stamped))
         if result.depth is not None and _heard(publishers.depth_info):
@@ -109,36 +110,39 @@ class ResultPublishers:
             intrinsics = rig.intrinsics[index].double().cpu().numpy()
             publishers.depth_info.publish(camera_info(intrinsics, rig.height, rig.width, stamped))
         if result.semantics is not None and _heard(publishers.semantics):
-            publishers.semantics.publish(label_image(result.semantics[index].cpu().numpy(), stamped))
-        if result.rgb is not None and _heard(publishers.rgb):
-            rgb = (result.rgb[index].clamp(0, 1) * 255).round().byte().permute(1, 2, 0)
-            publishers.rgb.publish(color_image(rgb.cpu().numpy(), stamped))
+            publishers.semantics.publish(label_image(result.semantics[index].cpu().numpy(), stamped, classes))
+        for picture, publisher in ((result.rgb, publishers.rgb), (result.features, publishers.features)):
+            if picture is not None and _heard(publisher):
+                pixels = (picture[index].clamp(0, 1) * 255).round().byte().permute(1, 2, 0)
+                publisher.publish(color_image(pixels.cpu().numpy(), stamped))
 
     def _publish_occupancy(self, result: "PerceptionResult") -> None:
         occupancy = result.occupancy
         if occupancy is None:
             return
         stamped = header(result.stamp_ns, self._base_frame)
-        grid = occupancy.grid
+        grid, classes = occupancy.grid, occupancy.classes
         mask = occupancy.occupied_mask
         centers = occupancy.occupied.centers_m(grid).cpu().numpy()
         labels = occupancy.labels[mask].cpu().numpy()
         if _heard(self._points):
             density, confidence = (values[mask].cpu().numpy() for values in (occupancy.density, occupancy.confidence))
-            self._points.publish(occupancy_cloud(centers, labels, density, confidence, stamped))
+            self._points.publish(occupancy_cloud(centers, labels, density, confidence, stamped, classes))
         if _heard(self._grid):
             dense = occupancy.labels.cpu().numpy(), occupancy.confidence.cpu().numpy()
-            self._grid.publish(semantic_grid(*dense, grid.lower_m, grid.voxel_size_m, stamped))
+            self._grid.publish(semantic_grid(*dense, grid.lower_m, grid.voxel_size_m, stamped, classes))
         if _heard(self._map):
             self._map.publish(self._plan(occupancy, stamped))
         if self._config.markers.enable and _heard(self._markers):
             most = self._config.markers.max_cubes
-            self._markers.publish(class_markers(centers, labels, grid.voxel_size_m, most, stamped))
+            self._markers.publish(class_markers(centers, labels, grid.voxel_size_m, most, stamped, classes))
 
     def _plan(self, occupancy: "SemanticOccupancy", stamped: Header) -> OccupancyGrid:
         from distillnerf_core.perception.obstacle_map import obstacle_map
 
-        ground = [label for label, name in enumerate(CLASS_NAMES) if name in self._config.map.ground_classes]
+        ground = [
+            label for label, name in enumerate(occupancy.classes.names) if name in self._config.map.ground_classes
+        ]
         cells = obstacle_map(occupancy, ground, self._config.map).cells
         return ground_plan(cells.cpu().numpy(), occupancy.grid.lower_m, occupancy.grid.voxel_size_m, stamped)
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rclpy.node import Node
 
 from distillnerf_core.errors import CalibrationError, DistillNerfError, TransformError
 from distillnerf_core.model.progress import PatientListener, Progress
+from distillnerf_core.perception.kept import KeptQueries
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.perception.results import PerceptionResult
 from distillnerf_core.streams.camera_set import AddOutcome
@@ -22,7 +25,9 @@ from distillnerf_ros.config import NodeConfig
 from distillnerf_ros.conversions.status import frame_status
 from distillnerf_ros.health import HealthBoard
 from distillnerf_ros.inference_worker import NewestWinsWorker
+from distillnerf_ros.kept_answers import KeptAnswers
 from distillnerf_ros.publishers import ResultPublishers
+from distillnerf_ros.query_publishers import QueryPublishers
 from distillnerf_ros.subscriptions import InputSubscriptions
 
 logger = logging.getLogger(__name__)
@@ -78,6 +83,7 @@ class PerceptionSession:
 
     Attributes:
         stream: What makes sweeps of messages.
+        queries: Topics of answers to texts.
         processed: Number of frames perceived.
         latencies_ms: Newest latencies, from the last image's arrival to published messages.
         arrivals_ns: Monotonic time of each camera's newest image.
@@ -88,6 +94,7 @@ class PerceptionSession:
         config: The node's configuration.
         pipeline: Perception.
         board: Where problems are reported.
+        kept: Queries that are answered on every frame.
     """
 
     def __init__(
@@ -97,6 +104,7 @@ class PerceptionSession:
         config: NodeConfig,
         pipeline: PerceptionPipeline,
         board: HealthBoard,
+        kept: KeptQueries,
     ) -> None:
         self.stream = FrameStream(layout, config.stream_config())
         layout = self.stream.layout
@@ -111,9 +119,13 @@ class PerceptionSession:
         self._min_period_ns = round(1e9 / config.model.max_rate_hz) if config.model.max_rate_hz else 0
         self._last_submitted_ns = 0
         self._lock = threading.Lock()
+        self._transforms_lock = threading.Lock()
+        self._extrapolation_s = config.tf.extrapolation_s
         self._latest: PerceivedFrame | None = None
         self._generation = 0
         self._publishers = ResultPublishers(node, layout.names, config)
+        self.queries = QueryPublishers(node, self.stream.layout.names)
+        self._kept = KeptAnswers(kept, pipeline, self.queries, self.base_from, self._base_frame, board)
         self._worker = NewestWinsWorker(self._work, "distillnerf inference")
         self._worker.start()
         self._inputs = InputSubscriptions(node, layout, config.input.image_transport, config.input.reliability, self)
@@ -138,6 +150,17 @@ class PerceptionSession:
         self._inputs.destroy()
         self._worker.stop()
         self._publishers.destroy()
+        self.queries.destroy()
+
+    def base_from(self, frame_id: str, stamp_ns: int) -> NDArray[np.float64]:
+        """Returns `base_from_frame` [4 4] at a time; any thread may ask.
+
+        Raises:
+            TransformError: Naming the frames, and the gap in time where that is the trouble.
+        """
+        base, transforms = self._base_frame, self.stream.transforms
+        with self._transforms_lock:
+            return transforms.lookup(base, stamp_ns, frame_id, stamp_ns, base, tolerance_s=self._extrapolation_s)
 
     def take_image(self, camera: str, message: Any) -> None:
         """Takes an image; a step back in time forgets everything from before it.
@@ -164,7 +187,8 @@ class PerceptionSession:
     def take_transforms(self, message: Any, static: bool) -> None:
         """Takes transforms; bad ones are reported and left out."""
         try:
-            self.stream.add_transforms(message, static)
+            with self._transforms_lock:
+                self.stream.add_transforms(message, static)
         except TransformError as err:
             self._board.error("tf", str(err))
         else:
@@ -221,7 +245,8 @@ class PerceptionSession:
             self._board.error(f"camera {camera}", problem)
         decoded_ns = time.monotonic_ns()
         progress = PatientListener(partial(self._log_progress, assembled.frame.stamp_ns), *LOG_PERIODS_S)
-        result = self._pipeline.perceive(assembled.frame, self._publishers.wanted(), progress)
+        wanted = self._publishers.wanted() | self._kept.wanted()
+        result = self._pipeline.perceive(assembled.frame, wanted, progress)
         perceived_ns = time.monotonic_ns()
         perceived = PerceivedFrame(result, assembled, perceived_ns)
         with self._lock:
@@ -229,6 +254,7 @@ class PerceptionSession:
                 return
             self._latest = perceived
         self._publishers.publish(result, assembled)
+        self._kept.publish(result, assembled)
         done_ns = time.monotonic_ns()
         self.processed += 1
         self.latencies_ms.append((done_ns - job.arrival_ns) / 1e6)

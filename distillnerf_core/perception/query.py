@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from jaxtyping import Float, Int64
+from numpy.typing import NDArray
 from torch import Tensor
 
 from distillnerf_core.errors import QueryError
@@ -25,7 +27,7 @@ class TextQuery:
         threshold: Least score of an answer; None: the configured one.
         box_min: Lower corner of the searched volume, metres; None: the whole grid.
         box_max: Upper corner; equal corners mean the whole grid.
-        box_from_ego: Rigid transform into the frame of the corners, float64; None where that is the ego frame.
+        ego_from_box: Pose of the corners' frame in the ego frame [4 4], metres; None where it is the ego frame.
     """
 
     texts: tuple[str, ...]
@@ -33,7 +35,7 @@ class TextQuery:
     threshold: float | None = None
     box_min: Corner | None = None
     box_max: Corner | None = None
-    box_from_ego: Float[Tensor, "4 4"] | None = None
+    ego_from_box: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if not self.texts:
@@ -53,7 +55,7 @@ class TextQuery:
         """The searched volume; None for the whole grid."""
         if self.box_min is None or self.box_max is None:
             return None
-        return box_or_everything(self.box_min, self.box_max, self.box_from_ego)
+        return box_or_everything(self.box_min, self.box_max, self.ego_from_box)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Answers to text queries as messages."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Point, Vector3
@@ -8,38 +10,52 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
 
-from distillnerf_ros.conversions.clouds import query_cloud
+from distillnerf_core.perception.query import QueryResult
+from distillnerf_ros.conversions.clouds import QUERY_POINT, heat_colors, place_points, point_cloud
 from distillnerf_ros.msg import QueryRegion
 
-if TYPE_CHECKING:
-    from distillnerf_core.perception.query import QueryResult
 
+@dataclass(frozen=True)
+class Answer:
+    """An answer with the number of its query.
 
-def answer_cloud(result: "QueryResult", max_points: int, header: Header) -> PointCloud2:
-    """Returns the voxels at or above the threshold of any text, highest scores first.
-
-    Args:
+    Attributes:
+        number: Number of the query.
         result: The answer.
         max_points: Most points; 0 for no limit.
+    """
+
+    number: int
+    result: QueryResult
+    max_points: int = 0
+
+
+def answer_cloud(answers: Sequence[Answer], header: Header) -> PointCloud2:
+    """Returns the voxels at or above the threshold of any text as points x y z rgb score query_id text_index.
+
+    The points of each answer come with the highest scores first; rgb is the score's heat.
+
+    Args:
+        answers: Answers of one frame.
         header: Base frame and reference stamp.
     """
-    centers, scores, query_ids = matching_voxels(result, max_points)
-    return query_cloud(centers, scores, query_ids, header)
+    parts = [_matching_points(answer) for answer in answers]
+    return point_cloud(np.concatenate([np.zeros(0, dtype=QUERY_POINT), *parts]), header)
 
 
-def matching_voxels(
-    result: "QueryResult", max_points: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]:
-    """Returns centre [n 3], score and index of the text of the voxels that answer, highest scores first."""
-    scores = result.scores.cpu().numpy()
+def _matching_points(answer: Answer) -> NDArray[Any]:
+    scores = answer.result.scores.cpu().numpy()
     best = scores.max(axis=0, initial=0.0)
-    chosen = np.argsort(-best, kind="stable")[: int((best >= result.threshold).sum())]
-    chosen = chosen[:max_points] if max_points else chosen
-    ids = scores[:, chosen].argmax(axis=0).astype(np.uint32)
-    return result.centers_m.cpu().numpy()[chosen], best[chosen], ids
+    chosen = np.argsort(-best, kind="stable")[: int((best >= answer.result.threshold).sum())]
+    chosen = chosen[: answer.max_points] if answer.max_points else chosen
+    points = np.zeros(len(chosen), dtype=QUERY_POINT)
+    place_points(points, answer.result.centers_m.cpu().numpy()[chosen], heat_colors(best[chosen]))
+    points["score"], points["query_id"] = best[chosen], answer.number
+    points["text_index"] = scores[:, chosen].argmax(axis=0)
+    return points
 
 
-def region_messages(result: "QueryResult") -> list[QueryRegion]:
+def region_messages(result: QueryResult) -> list[QueryRegion]:
     """Returns the connected regions, best first for each text."""
     return [
         QueryRegion(

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
+from distillnerf_core.language.label_set import OCC3D_LABELS, LabelSet
 from distillnerf_ros.conversions.fields import byte_array
-from distillnerf_ros.conversions.images import LABEL_COLORS
 
 OCCUPANCY_POINT = np.dtype(
     {
@@ -19,7 +19,13 @@ OCCUPANCY_POINT = np.dtype(
     }
 )
 QUERY_POINT = np.dtype(
-    [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4"), ("score", "<f4"), ("query_id", "<u4")]
+    [
+        *((name, "<f4") for name in "xyz"),
+        ("rgb", "<u4"),
+        ("score", "<f4"),
+        ("query_id", "<u4"),
+        ("text_index", "<u4"),
+    ]
 )
 HEAT_STOPS = np.array([0.0, 0.35, 0.65, 1.0])
 HEAT_COLORS = np.array([[48, 18, 59], [122, 4, 130], [240, 110, 30], [252, 253, 140]], dtype=np.float64)
@@ -36,37 +42,22 @@ def occupancy_cloud(
     density: NDArray[np.float32],
     confidence: NDArray[np.float32],
     header: Header,
+    classes: LabelSet = OCC3D_LABELS,
 ) -> PointCloud2:
     """Returns occupied voxels as points x y z rgb label density confidence.
 
     Args:
         centers_m: Voxel centres in the header's frame, [voxels 3].
-        labels: Occ3D class of each voxel.
+        labels: Class of each voxel.
         density: Density of each voxel, 1/m.
         confidence: Confidence of each voxel in its label, 0 to 1.
         header: Base frame and reference stamp.
+        classes: What the labels mean.
     """
     points = np.zeros(len(centers_m), dtype=OCCUPANCY_POINT)
-    _place(points, centers_m, LABEL_COLORS[labels])
+    place_points(points, centers_m, classes.palette()[labels])
     points["label"], points["density"], points["confidence"] = labels, density, confidence
-    return _cloud(points, header)
-
-
-def query_cloud(
-    centers_m: NDArray[np.float32], scores: NDArray[np.float32], query_ids: NDArray[np.uint32], header: Header
-) -> PointCloud2:
-    """Returns the voxels that answer texts as points x y z rgb score query_id.
-
-    Args:
-        centers_m: Voxel centres in the header's frame, [voxels 3].
-        scores: Score of each voxel for its text, 0 to 1; the colour is its heat.
-        query_ids: Index of the text that each voxel answers.
-        header: Base frame and reference stamp.
-    """
-    points = np.zeros(len(centers_m), dtype=QUERY_POINT)
-    _place(points, centers_m, heat_colors(scores))
-    points["score"], points["query_id"] = scores, query_ids
-    return _cloud(points, header)
+    return point_cloud(points, header)
 
 
 def heat_colors(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -75,14 +66,16 @@ def heat_colors(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.stack(channels, axis=-1).astype(np.uint8)
 
 
-def _place(points: NDArray[Any], centers_m: NDArray[np.float32], colors: NDArray[np.uint8]) -> None:
+def place_points(points: NDArray[Any], centers_m: NDArray[np.float32], colors: NDArray[np.uint8]) -> None:
+    """Sets x, y, z and the packed rgb of points from positions [points 3] and colours [points 3]."""
     for axis, name in enumerate("xyz"):
         points[name] = centers_m[:, axis]
     red, green, blue = colors.astype(np.uint32).T
     points["rgb"] = (red << 16) | (green << 8) | blue
 
 
-def _cloud(points: NDArray[Any], header: Header) -> PointCloud2:
+def point_cloud(points: NDArray[Any], header: Header) -> PointCloud2:
+    """Returns records as a cloud with one field for each of theirs."""
     layout = points.dtype.fields
     assert layout is not None
     message = PointCloud2()

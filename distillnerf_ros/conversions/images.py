@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from distillnerf_core.language.classes import CLASS_COLORS, SKY, SKY_COLOR
+from distillnerf_core.language.label_set import OCC3D_LABELS, LabelSet
 from distillnerf_ros.conversions.fields import byte_array
 
-LABEL_COLORS = np.zeros((256, 3), dtype=np.uint8)
-LABEL_COLORS[: len(CLASS_COLORS)] = CLASS_COLORS
-LABEL_COLORS[SKY] = SKY_COLOR
+LABEL_COLORS = OCC3D_LABELS.palette()
+"""Colours of the classes of the checkpoint."""
 
 
 def depth_image(z_depth_m: NDArray[np.float32], header: Header) -> Image:
@@ -31,9 +30,14 @@ def color_image(rgb: NDArray[np.uint8], header: Header) -> Image:
     return _image(rgb, "rgb8", header)
 
 
-def label_image(labels: NDArray[np.uint8], header: Header) -> Image:
+def score_image(scores: NDArray[np.float32], header: Header) -> Image:
+    """Returns a 32FC1 image of scores in [0, 1], [height width]."""
+    return _image(np.asarray(scores, dtype=np.float32), "32FC1", header)
+
+
+def label_image(labels: NDArray[np.uint8], header: Header, classes: LabelSet = OCC3D_LABELS) -> Image:
     """Returns an rgb8 image in class colours from labels [height width]; unknown pixels are black."""
-    return color_image(LABEL_COLORS[labels], header)
+    return color_image(classes.palette()[labels], header)
 
 
 def camera_info(intrinsics: NDArray[np.float64], height: int, width: int, header: Header) -> CameraInfo:

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from distillnerf_core.language.classes import CLASS_NAMES
+from distillnerf_core.language.classes import SKY_COLOR
+from distillnerf_core.language.label_set import OCC3D_LABELS, Color, LabelSet
 from distillnerf_ros.conversions.fields import byte_array
-from distillnerf_ros.conversions.images import LABEL_COLORS
 from distillnerf_ros.msg import SemanticVoxelGrid
 
-GRID_NAMES = (*CLASS_NAMES, "free")
 UPRIGHT = Quaternion(w=1.0)
 
 
@@ -24,8 +23,9 @@ def semantic_grid(
     lower_m: tuple[float, float, float],
     voxel_size_m: float,
     header: Header,
+    classes: LabelSet = OCC3D_LABELS,
 ) -> SemanticVoxelGrid:
-    """Returns the dense grid; labels as in Occ3D, 17 free, 255 unknown.
+    """Returns the dense grid; the label after the last class is free, 255 unknown.
 
     Args:
         labels: Label of each voxel, [x y z].
@@ -33,14 +33,15 @@ def semantic_grid(
         lower_m: Corner with the smallest coordinates, in the header's frame.
         voxel_size_m: Edge of a voxel.
         header: Base frame and reference stamp.
+        classes: What the labels mean.
     """
     message = SemanticVoxelGrid()
     message.header = header
     message.origin = Pose(position=_point(*lower_m), orientation=UPRIGHT)
     message.resolution = voxel_size_m
     message.size = [int(count) for count in labels.shape]
-    message.class_names = list(GRID_NAMES)
-    message.class_colors = [_color(label, 0.0 if name == "free" else 1.0) for label, name in enumerate(GRID_NAMES)]
+    message.class_names = [*classes.names, classes.name(classes.free)]
+    message.class_colors = [*(_color(color) for color in classes.colors), _color(SKY_COLOR, alpha=0.0)]
     message.label = byte_array(labels)
     message.confidence = byte_array(np.rint(np.clip(confidence, 0.0, 1.0) * 255.0).astype(np.uint8))
     return message
@@ -70,39 +71,43 @@ def class_markers(
     voxel_size_m: float,
     max_cubes: int,
     header: Header,
+    classes: LabelSet = OCC3D_LABELS,
 ) -> MarkerArray:
     """Returns DELETEALL followed by one CUBE_LIST a class, with at most `max_cubes` cubes, the nearest ones.
 
     Args:
         centers_m: Centres of occupied voxels in the header's frame, [voxels 3].
-        labels: Occ3D class of each voxel.
+        labels: Class of each voxel.
         voxel_size_m: Edge of a cube.
         max_cubes: RViz stalls from about 20,000.
         header: Base frame and reference stamp.
+        classes: What the labels mean.
     """
     nearest = np.argsort((centers_m**2).sum(axis=1), kind="stable")[:max_cubes]
     centers_m, labels = centers_m[nearest], labels[nearest]
     clear = Marker(header=header, ns="occupancy", action=Marker.DELETEALL)
-    cubes = [_cube_list(centers_m[labels == label], int(label), voxel_size_m, header) for label in np.unique(labels)]
+    cubes = [
+        _cube_list(centers_m[labels == label], int(label), voxel_size_m, header, classes) for label in np.unique(labels)
+    ]
     return MarkerArray(markers=[clear, *cubes])
 
 
-def _cube_list(centers_m: NDArray[np.float32], label: int, edge_m: float, header: Header) -> Marker:
+def _cube_list(centers_m: NDArray[np.float32], label: int, edge_m: float, header: Header, classes: LabelSet) -> Marker:
     return Marker(
         header=header,
-        ns=GRID_NAMES[label],
+        ns=classes.name(label),
         id=label,
         type=Marker.CUBE_LIST,
         action=Marker.ADD,
         pose=Pose(orientation=UPRIGHT),
         scale=Vector3(x=edge_m, y=edge_m, z=edge_m),
-        color=_color(label, 1.0),
+        color=_color(classes.colors[label]),
         points=[_point(*center) for center in centers_m.tolist()],
     )
 
 
-def _color(label: int, alpha: float) -> ColorRGBA:
-    red, green, blue = (float(value) / 255.0 for value in LABEL_COLORS[label])
+def _color(color: Color, alpha: float = 1.0) -> ColorRGBA:
+    red, green, blue = (value / 255.0 for value in color)
     return ColorRGBA(r=red, g=green, b=blue, a=alpha)
 
 

