@@ -33,6 +33,12 @@ class NewestWinsWorker(Generic[ItemT]):
         with self._changed:
             return self._dropped
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the thread shall end; long work looks here now and then."""
+        with self._changed:
+            return self._stopping
+
     def start(self) -> None:
         """Starts the thread."""
         self._stopping = False
