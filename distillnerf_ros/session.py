@@ -75,6 +75,10 @@ class PerceivedFrame:
         return [name for name, used in zip(frame.rig.names, frame.camera_mask.tolist(), strict=True) if used]
 
 
+class _Ended(Exception):  # noqa: N818 - ending is no error
+    """The inference is not wanted any more."""
+
+
 class PerceptionSession:
     """Everything between subscriptions and publishers while the node is active.
 
@@ -228,6 +232,8 @@ class PerceptionSession:
     def _work(self, job: Job) -> None:
         try:
             self._perceive(job)
+        except _Ended:
+            return
         except DistillNerfError as err:
             self._board.error("frame", str(err))
         except Exception as err:  # the node outlives whatever a single frame runs into
@@ -244,7 +250,8 @@ class PerceptionSession:
         for camera, problem in assembled.problems.items():
             self._board.error(f"camera {camera}", problem)
         decoded_ns = time.monotonic_ns()
-        progress = PatientListener(partial(self._log_progress, assembled.frame.stamp_ns), *LOG_PERIODS_S)
+        patient = PatientListener(partial(self._log_progress, assembled.frame.stamp_ns), *LOG_PERIODS_S)
+        progress = partial(self._watch, patient, job.generation)
         wanted = self._publishers.wanted() | self._kept.wanted()
         result = self._pipeline.perceive(assembled.frame, wanted, progress)
         perceived_ns = time.monotonic_ns()
@@ -265,6 +272,12 @@ class PerceptionSession:
             "publish": (done_ns - perceived_ns) / 1e6,
         }
         self._publishers.publish_status(frame_status(perceived, job.stamp_errors_ms, stages, self, self._base_frame))
+
+    def _watch(self, patient: PatientListener, generation: int, progress: Progress) -> None:
+        """Ends an inference of minutes where the node shall end, or time has jumped back."""
+        if self._worker.stopping or generation != self._generation:
+            raise _Ended
+        patient(progress)
 
     def _log_progress(self, stamp_ns: int, progress: Progress, elapsed_s: float) -> None:
         self._node.get_logger().info(f"frame {stamp_ns / 1e9:.3f}: {progress}, {elapsed_s:.0f} s")

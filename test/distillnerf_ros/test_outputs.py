@@ -25,6 +25,7 @@ def test_a_sweep_gives_every_output_with_frames_and_stamps(make_world: Callable[
         f"{FRONT}/depth/camera_info": CameraInfo,
         f"{FRONT}/semantics/image": Image,
         f"{FRONT}/rgb/image": Image,
+        f"{FRONT}/features/image": Image,
         "/distillnerf/occupancy/points": PointCloud2,
         "/distillnerf/occupancy/grid": SemanticVoxelGrid,
         "/distillnerf/occupancy/markers": MarkerArray,
@@ -47,7 +48,9 @@ def test_a_sweep_gives_every_output_with_frames_and_stamps(make_world: Callable[
     colors = np.frombuffer(outputs[f"{FRONT}/semantics/image"].data, np.uint8).reshape(-1, 3)
     palette = {tuple(color) for color in LABEL_COLORS.tolist()}
     assert {tuple(color) for color in colors.tolist()} <= palette
-    assert outputs[f"{FRONT}/rgb/image"].encoding == "rgb8"
+    for kind in ("rgb", "features"):
+        image = outputs[f"{FRONT}/{kind}/image"]
+        assert (image.encoding, image.header.frame_id, stamp_ns(image.header)) == ("rgb8", "CAM_FRONT", reference_ns)
 
     grid, cloud = outputs["/distillnerf/occupancy/grid"], outputs["/distillnerf/occupancy/points"]
     assert grid.header.frame_id == cloud.header.frame_id == "base_link"
