@@ -86,7 +86,7 @@ class RenderConfig(Config):
     """Views from cameras that are not there."""
 
     max_pixels: int = Field(
-        default=500_000, ge=1, le=20_000_000, description="Largest image that is rendered on request, pixels"
+        default=250_000, ge=1, le=20_000_000, description="Largest image that is rendered on request, pixels"
     )
 
 
