@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "Measures a checkpoint on held-out scenes and prints a table with baselines.",
     "fit": "Optimises the predictor on given real frames alone.",
     "predict": "Runs the perception pipeline on a bag, without ROS.",
+    "view": "Shows a bag, or a running node, in the Rerun viewer.",
     "export": "Writes a frame of a bag as points, voxels and a mesh for other tools.",
     "bag": "Inspects, plays and writes bags.",
     "convert-checkpoint": "Converts published DistillNeRF weights, which are for non-commercial use.",

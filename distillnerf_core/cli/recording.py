@@ -34,11 +34,13 @@ class OpenRecording:
         pipeline: Perception.
         source: Frames of the recording.
         asked: Question, None without one.
+        base_frame: Body frame that outputs are in.
     """
 
     pipeline: "PerceptionPipeline"
     source: "BagFrameSource"
     asked: "TextQuery | None"
+    base_frame: str
 
     def frames(self) -> Iterator["AssembledFrame"]:
         """Yields the frames.
@@ -84,8 +86,9 @@ def open_recording(
     pipeline = PerceptionPipeline.from_checkpoint(checkpoint, settings, device, options=options)
     if asked is not None:
         pipeline.encode_query(asked)
-    source = BagFrameSource(bag, *pipeline.input_size, StreamConfig(preset=preset))
-    return OpenRecording(pipeline, source, asked)
+    stream = StreamConfig(preset=preset)
+    source = BagFrameSource(bag, *pipeline.input_size, stream)
+    return OpenRecording(pipeline, source, asked, stream.motion.base_frame)
 
 
 def _assignments(texts: Sequence[str]) -> dict[str, Any]:
