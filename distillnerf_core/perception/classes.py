@@ -15,7 +15,9 @@ from distillnerf_core.language.text_space import TextSpace
 
 RESERVED_NAMES = ("free", "unknown")
 MAX_WORDS = 32
-"""Most words that describe a class: they are embedded at once."""
+"""Most words that describe a class."""
+MAX_CHARACTERS = 8192
+"""Most characters of all words together: embedding them takes seconds."""
 _GOLDEN_ANGLE = 0.618034
 
 
@@ -69,6 +71,9 @@ def named_classes(
         if values and len(values) != len(names):
             raise QueryError(f"expected {len(names)} {what}, one for each name, or none, got {len(values)}")
     words = [_words(prompt, index) for index, prompt in enumerate(prompts or [_title(name) for name in names])]
+    characters = sum(len(word) for several in words for word in several)
+    if characters > MAX_CHARACTERS:
+        raise QueryError(f"the words have {characters} characters together, more than {MAX_CHARACTERS}: shorten them")
     features = language.encode_classes(words)
     if language.class_features is not None:
         features = torch.cat((features, language.class_features[-1:]))

@@ -78,8 +78,8 @@ class QueryConfig(Config):
     max_keep: int = Field(
         default=8, ge=0, le=64, description="Most queries that are kept, that is, answered again on every frame"
     )
-    max_texts: int = Field(default=64, ge=1, le=1024, description="Most texts and negatives of a request together")
-    max_text_length: int = Field(default=256, ge=1, le=4096, description="Most characters of a text of a request")
+    max_texts: int = Field(default=32, ge=1, le=1024, description="Most texts and negatives of a request together")
+    max_text_length: int = Field(default=128, ge=1, le=4096, description="Most characters of a text of a request")
 
 
 class RenderConfig(Config):

@@ -102,8 +102,8 @@ class ServiceDesk:
 
     def stop(self) -> None:
         """Ends the threads; requests that wait get their answers first."""
-        self._quick.stop()
-        self._slow.stop()
+        for lane in (self._quick, self._slow):
+            lane.stop()
 
     async def _take(self, service: Service, request: Any, response: Any) -> Any:
         future, start = Future(), time.perf_counter()

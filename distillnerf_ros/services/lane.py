@@ -29,16 +29,16 @@ class Lane:
         self._jobs.put(job)
         return True
 
-    def stop(self, timeout_s: float = 10.0) -> None:
+    def stop(self, timeout_s: float = 5.0) -> None:
         """Ends the thread after the jobs that wait.
 
         Args:
-            timeout_s: Longest wait for them.
+            timeout_s: Longest wait for them; the process may end without them.
         """
         self._jobs.put(None)
         self._thread.join(timeout_s)
         if self._thread.is_alive():
-            logger.error("%s did not end within %.0f s", self._thread.name, timeout_s)
+            logger.warning("%s is still at work after %.0f s and is left alone", self._thread.name, timeout_s)
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -12,7 +12,13 @@ from distillnerf_core.language.encoders import MiniLmEncoder
 from distillnerf_core.language.label_set import MAX_CLASSES, OCC3D_LABELS
 from distillnerf_core.language.prompts import CLASS_PROMPTS
 from distillnerf_core.language.text_space import NoTexts
-from distillnerf_core.perception.classes import MAX_WORDS, checkpoint_classes, color_from_floats, named_classes
+from distillnerf_core.perception.classes import (
+    MAX_CHARACTERS,
+    MAX_WORDS,
+    checkpoint_classes,
+    color_from_floats,
+    named_classes,
+)
 
 
 @pytest.fixture
@@ -69,6 +75,7 @@ def test_which_class_a_feature_shows_adds_up_to_one(language: CodecTextSpace) ->
         ({"names": ["car"], "prompts": ["car||van"]}, r"prompts\[0\]"),
         ({"names": ["car"], "prompts": ["|".join(["car"] * (MAX_WORDS + 1))]}, f"more than {MAX_WORDS}"),
         ({"names": ["car"], "colors": [(0, 0, 0)] * 2}, "1 colors"),
+        ({"names": ["x" * (MAX_CHARACTERS + 1)]}, f"{MAX_CHARACTERS + 1} characters together"),
     ],
 )
 def test_senseless_classes_are_refused(language: CodecTextSpace, arguments: dict[str, Any], message: str) -> None:
