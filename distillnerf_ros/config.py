@@ -34,15 +34,29 @@ class InputConfig(InputOptions):
 class TfConfig(MotionConfig, TransformConfig):
     """Frames, transforms and motion compensation."""
 
+    output_frame: str = Field(
+        default="", description="Frame of the topics ~/occupancy/*, such as map or odom; empty: the base frame"
+    )
+
 
 class ModelConfig(ModelOptions):
     """The network and how it runs."""
 
     checkpoint: str = Field(default="", description="Path of a checkpoint; empty: the one that ships with the package")
     device: str = Field(default="auto", description="cpu, cuda, cuda:1 ...; auto: the GPU if there is one")
+    warmup: bool = Field(
+        default=False,
+        description="Perceive a blank frame when configured, so that the first real one is as fast as the others",
+    )
     max_rate_hz: float = Field(
         default=0.0, ge=0, le=1000, description="Most frames perceived a second; 0: as many as the device allows"
     )
+
+
+class NodeDepthConfig(DepthConfig):
+    """Depth images and whether they are published."""
+
+    enable: bool = Field(default=True, description="Publish depth images where somebody subscribes")
 
 
 class MarkerConfig(Config):
@@ -83,6 +97,12 @@ class DiagnosticsConfig(Config):
     max_latency_ms: float = Field(
         default=1000.0, gt=0, le=60_000, description="Warn where a frame takes longer from last image to messages"
     )
+    max_consecutive_delay_ms: float = Field(
+        default=10_000.0,
+        gt=0,
+        le=600_000,
+        description="Where every frame has taken longer than max_latency_ms for this long, the warning is an error",
+    )
     max_image_gap_s: float = Field(
         default=2.0, gt=0, le=60, description="Report a camera as silent after this time without an image"
     )
@@ -105,7 +125,7 @@ class NodeConfig(Config):
     sync: SynchroniserConfig = SynchroniserConfig()
     tf: TfConfig = TfConfig()
     model: ModelConfig = ModelConfig()
-    depth: DepthConfig = DepthConfig()
+    depth: NodeDepthConfig = NodeDepthConfig()
     occupancy: NodeOccupancyConfig = NodeOccupancyConfig()
     query: QueryConfig = QueryConfig()
     render: RenderConfig = RenderConfig()

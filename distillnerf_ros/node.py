@@ -171,6 +171,8 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
         pipeline = PerceptionPipeline.from_checkpoint(
             config.checkpoint_path(), config.perception_config(), config.model.device, options=config.model
         )
+        if config.model.warmup:
+            pipeline.warm_up()
         self._report_language(pipeline)
         self._config, self._pipeline = config, pipeline
         values = {"checkpoint": config.model.checkpoint or "embedded", "device": pipeline.device}

@@ -3,22 +3,19 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from std_msgs.msg import Header
-from visualization_msgs.msg import MarkerArray
+from sensor_msgs.msg import CameraInfo, Image
 
-from distillnerf_ros.conversions.clouds import occupancy_cloud
 from distillnerf_ros.conversions.fields import header
 from distillnerf_ros.conversions.images import camera_info, color_image, depth_image, label_image
-from distillnerf_ros.conversions.voxels import class_markers, ground_plan, semantic_grid
-from distillnerf_ros.msg import FrameStatus, SemanticVoxelGrid
-from distillnerf_ros.qos import create_output
+from distillnerf_ros.health import HealthBoard
+from distillnerf_ros.msg import FrameStatus
+from distillnerf_ros.occupancy_publishers import Lookup, OccupancyPublishers
+from distillnerf_ros.qos import create_output, heard
 
 if TYPE_CHECKING:
-    from distillnerf_core.perception.results import Output, PerceptionResult, SemanticOccupancy
+    from distillnerf_core.perception.results import Output, PerceptionResult
     from distillnerf_core.streams.frame_assembler import AssembledFrame
     from distillnerf_ros.config import NodeConfig
 
@@ -51,17 +48,17 @@ class ResultPublishers:
         node: Node that owns the publishers.
         cameras: Names of the cameras.
         config: The node's configuration.
+        lookup: Finds transforms.
+        board: Where problems are reported.
     """
 
-    def __init__(self, node: Node, cameras: Sequence[str], config: "NodeConfig") -> None:
+    def __init__(
+        self, node: Node, cameras: Sequence[str], config: "NodeConfig", lookup: Lookup, board: HealthBoard
+    ) -> None:
         self._node = node
-        self._base_frame = config.tf.base_frame
-        self._config = config.occupancy
+        self._depth_enabled = config.depth.enable
         self._cameras = [CameraPublishers(node, camera) for camera in cameras]
-        self._points = create_output(node, PointCloud2, "~/occupancy/points")
-        self._grid = create_output(node, SemanticVoxelGrid, "~/occupancy/grid")
-        self._markers = create_output(node, MarkerArray, "~/occupancy/markers")
-        self._map = create_output(node, OccupancyGrid, "~/occupancy/map")
+        self._occupancy = OccupancyPublishers(node, config, lookup, board)
         self._status = create_output(node, FrameStatus, "~/status")
 
     def wanted(self) -> "frozenset[Output]":
@@ -74,8 +71,10 @@ class ResultPublishers:
             Output.RGB: [camera.rgb for camera in self._cameras],
             Output.FEATURES: [camera.features for camera in self._cameras],
         }
-        heard = {output for output, publishers in listeners.items() if any(map(_heard, publishers))}
-        return frozenset(heard | {Output.OCCUPANCY})
+        asked = {output for output, publishers in listeners.items() if any(map(heard, publishers))}
+        if not self._depth_enabled:
+            asked.discard(Output.DEPTH)
+        return frozenset(asked | {Output.OCCUPANCY})
 
     def publish(self, result: "PerceptionResult", assembled: "AssembledFrame") -> None:
         """Publishes everything that was computed and that somebody listens to."""
@@ -83,7 +82,8 @@ class ResultPublishers:
             if assembled.frame.camera_mask[index]:
                 stamp_ns = assembled.frame.camera_stamps_ns[index]
                 self._publish_camera(publishers, index, result, stamp_ns, assembled.optical_frames[index])
-        self._publish_occupancy(result)
+        if result.occupancy is not None:
+            self._occupancy.publish(result.occupancy, result.stamp_ns)
 
     def publish_status(self, status: FrameStatus) -> None:
         """Publishes what was done with a frame."""
@@ -91,61 +91,29 @@ class ResultPublishers:
 
     def reconfigure(self, config: "NodeConfig") -> None:
         """Takes other settings of outputs, from the next frame on."""
-        self._config = config.occupancy
+        self._depth_enabled = config.depth.enable
+        self._occupancy.reconfigure(config)
 
     def destroy(self) -> None:
         """Removes the topics."""
         publishers = [publisher for camera in self._cameras for publisher in camera.all]
-        for publisher in [*publishers, self._points, self._grid, self._markers, self._map, self._status]:
+        for publisher in [*publishers, self._status]:
             self._node.destroy_publisher(publisher)
+        self._occupancy.destroy()
 
     def _publish_camera(
         self, publishers: CameraPublishers, index: int, result: "PerceptionResult", stamp_ns: int, frame_id: str
     ) -> None:
         stamped, classes = header(stamp_ns, frame_id), result.classes.labels
-        if result.depth is not None and _heard(publishers.depth):
+        if result.depth is not None and heard(publishers.depth):
             publishers.depth.publish(depth_image(result.depth.z_depth_m[index].cpu().numpy(), stamped))
-        if result.depth is not None and _heard(publishers.depth_info):
+        if result.depth is not None and heard(publishers.depth_info):
             rig = result.depth.rig
             intrinsics = rig.intrinsics[index].double().cpu().numpy()
             publishers.depth_info.publish(camera_info(intrinsics, rig.height, rig.width, stamped))
-        if result.semantics is not None and _heard(publishers.semantics):
+        if result.semantics is not None and heard(publishers.semantics):
             publishers.semantics.publish(label_image(result.semantics[index].cpu().numpy(), stamped, classes))
         for picture, publisher in ((result.rgb, publishers.rgb), (result.features, publishers.features)):
-            if picture is not None and _heard(publisher):
+            if picture is not None and heard(publisher):
                 pixels = (picture[index].clamp(0, 1) * 255).round().byte().permute(1, 2, 0)
                 publisher.publish(color_image(pixels.cpu().numpy(), stamped))
-
-    def _publish_occupancy(self, result: "PerceptionResult") -> None:
-        occupancy = result.occupancy
-        if occupancy is None:
-            return
-        stamped = header(result.stamp_ns, self._base_frame)
-        grid, classes = occupancy.grid, occupancy.classes
-        mask = occupancy.occupied_mask
-        centers = occupancy.occupied.centers_m(grid).cpu().numpy()
-        labels = occupancy.labels[mask].cpu().numpy()
-        if _heard(self._points):
-            density, confidence = (values[mask].cpu().numpy() for values in (occupancy.density, occupancy.confidence))
-            self._points.publish(occupancy_cloud(centers, labels, density, confidence, stamped, classes))
-        if _heard(self._grid):
-            dense = occupancy.labels.cpu().numpy(), occupancy.confidence.cpu().numpy()
-            self._grid.publish(semantic_grid(*dense, grid.lower_m, grid.voxel_size_m, stamped, classes))
-        if _heard(self._map):
-            self._map.publish(self._plan(occupancy, stamped))
-        if self._config.markers.enable and _heard(self._markers):
-            most = self._config.markers.max_cubes
-            self._markers.publish(class_markers(centers, labels, grid.voxel_size_m, most, stamped, classes))
-
-    def _plan(self, occupancy: "SemanticOccupancy", stamped: Header) -> OccupancyGrid:
-        from distillnerf_core.perception.obstacle_map import obstacle_map
-
-        ground = [
-            label for label, name in enumerate(occupancy.classes.names) if name in self._config.map.ground_classes
-        ]
-        cells = obstacle_map(occupancy, ground, self._config.map).cells
-        return ground_plan(cells.cpu().numpy(), occupancy.grid.lower_m, occupancy.grid.voxel_size_m, stamped)
-
-
-def _heard(publisher: Publisher) -> bool:
-    return int(publisher.get_subscription_count()) > 0

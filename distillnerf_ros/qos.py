@@ -21,3 +21,8 @@ def create_output(node: Node, kind: Any, topic: str) -> Publisher:
     # rclpy writes the overrides into the profile that it is given.
     qos = QoSProfile(depth=OUTPUT_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
     return node.create_publisher(kind, topic, qos, qos_overriding_options=QoSOverridingOptions.with_default_policies())
+
+
+def heard(publisher: Publisher) -> bool:
+    """Tells whether anybody subscribes."""
+    return int(publisher.get_subscription_count()) > 0

@@ -127,7 +127,7 @@ class PerceptionSession:
         self._extrapolation_s = config.tf.extrapolation_s
         self._latest: PerceivedFrame | None = None
         self._generation = 0
-        self._publishers = ResultPublishers(node, layout.names, config)
+        self._publishers = ResultPublishers(node, layout.names, config, self.transform, board)
         self.queries = QueryPublishers(node, self.stream.layout.names)
         self._kept = KeptAnswers(kept, pipeline, self.queries, self.base_from, self._base_frame, board)
         self._worker = NewestWinsWorker(self._work, "distillnerf inference")
@@ -162,9 +162,17 @@ class PerceptionSession:
         Raises:
             TransformError: Naming the frames, and the gap in time where that is the trouble.
         """
-        base, transforms = self._base_frame, self.stream.transforms
+        return self.transform(self._base_frame, frame_id, stamp_ns)
+
+    def transform(self, target: str, source: str, stamp_ns: int) -> NDArray[np.float64]:
+        """Returns `target_from_source` [4 4] at a time; any thread may ask.
+
+        Raises:
+            TransformError: Naming the frames, and the gap in time where that is the trouble.
+        """
+        tolerance_s, transforms = self._extrapolation_s, self.stream.transforms
         with self._transforms_lock:
-            return transforms.lookup(base, stamp_ns, frame_id, stamp_ns, base, tolerance_s=self._extrapolation_s)
+            return transforms.lookup(target, stamp_ns, source, stamp_ns, self._base_frame, tolerance_s=tolerance_s)
 
     def take_image(self, camera: str, message: Any) -> None:
         """Takes an image; a step back in time forgets everything from before it.

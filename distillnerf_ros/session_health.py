@@ -30,6 +30,7 @@ class SessionHealth:
         self._config = config
         self._received: dict[str, deque[tuple[float, int]]] = {}
         self._incomplete = 0
+        self._slow_since_ns: int | None = None
         self._started_ns = time.monotonic_ns()
 
     def reconfigure(self, config: DiagnosticsConfig) -> None:
@@ -110,16 +111,21 @@ class SessionHealth:
             return
         cuts = quantiles(latencies, n=100, method="inclusive")
         figures = {"p50_ms": cuts[49], "p99_ms": cuts[98], **values}
-        if latencies[-1] > self._config.max_latency_ms:
-            limit = self._config.max_latency_ms
-            self._board.warn(
-                "latency",
-                f"{latencies[-1]:.0f} ms, above diagnostics.max_latency_ms = {limit:.0f}; lower depth.scale or "
-                "model.max_rate_hz, or use a GPU",
-                figures,
-            )
-        else:
+        limit = self._config.max_latency_ms
+        if latencies[-1] <= limit:
+            self._slow_since_ns = None
             self._board.ok("latency", values=figures)
+            return
+        self._slow_since_ns = self._slow_since_ns or time.monotonic_ns()
+        slow_ms = (time.monotonic_ns() - self._slow_since_ns) / 1e6
+        text = (
+            f"{latencies[-1]:.0f} ms, above diagnostics.max_latency_ms = {limit:.0f}; lower depth.scale or "
+            "model.max_rate_hz, or use a GPU"
+        )
+        if slow_ms > self._config.max_consecutive_delay_ms:
+            self._board.error("latency", text, figures)
+        else:
+            self._board.warn("latency", text, figures)
 
     def _topic(self, name: str) -> str:
         cameras = self._session.stream.layout.cameras

@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from distillnerf_core.errors import ConfigurationError, LanguageError, QueryError
 from distillnerf_core.frames import MultiViewFrame
+from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.language.encoders import TextEncoder
 from distillnerf_core.language.text_space import EncodedQuery, TextSpace
 from distillnerf_core.model.denormals import flushed_denormals
@@ -93,6 +94,15 @@ class PerceptionPipeline:
     def input_size(self) -> tuple[int, int]:
         """Height and width in pixels that the network takes."""
         return self._predictor.input_size
+
+    def warm_up(self) -> None:
+        """Perceives a blank image of one camera, so that memory, kernels and code are ready for the first frame."""
+        height, width = self.input_size
+        intrinsics = torch.tensor(
+            [[[width / 2.0, 0.0, width / 2.0], [0.0, width / 2.0, height / 2.0], [0.0, 0.0, 1.0]]]
+        )
+        rig = CameraRig(("blank",), intrinsics, torch.eye(4)[None], height, width)
+        self.perceive(MultiViewFrame(0, rig, torch.zeros(1, 3, height, width), torch.tensor([True]), (0,)))
 
     @torch.inference_mode()
     def perceive(

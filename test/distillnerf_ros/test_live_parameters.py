@@ -9,6 +9,7 @@ from distillnerf_ros.msg import SemanticVoxelGrid
 from lifecycle_msgs.msg import Transition
 from nav_msgs.msg import OccupancyGrid
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
 
 from distillnerf_core.language.classes import FREE
 from distillnerf_core.streams.message_fields import stamp_ns
@@ -75,3 +76,31 @@ def test_cleaning_up_frees_the_network(world: Any) -> None:
     assert world.transition(Transition.TRANSITION_CLEANUP)
     gc.collect()
     assert network() is None
+
+
+def test_depth_can_be_switched_off(world: Any) -> None:
+    depth, grid = "/distillnerf/CAM_FRONT/depth/image", GRID
+    world.listen(depth, Image)
+    world.listen(grid, SemanticVoxelGrid)
+    world.activate()
+    world.wait_for("publishers", lambda: world.client.count_publishers(depth))
+    world.publish_sweep(0)
+    world.wait_for_message(depth)
+    assert world.node.set_parameters([Parameter("depth.enable", value=False)])[0].successful
+    world.wait_for("new configuration", lambda: not world.node.config.depth.enable)
+    before = len(world.received[depth])
+    second = world.publish_sweep(1)
+    world.wait_for_message(grid, lambda message: stamp_ns(message.header) == second)
+    assert len(world.received[depth]) == before
+
+
+def test_latency_above_the_limit_for_long_is_an_error(world: Any) -> None:
+    limits = [Parameter("diagnostics.max_latency_ms", value=0.001)]
+    limits.append(Parameter("diagnostics.max_consecutive_delay_ms", value=1500.0))
+    world.node.set_parameters(limits)
+    world.activate()
+    for number in range(2):
+        world.publish_sweep(number)
+        world.wait_for("a frame", lambda wanted=number: world.node.session.processed > wanted)
+    world.wait_for("a warning", lambda: world.diagnostics().get("latency", (0, ""))[0] == 1)
+    world.wait_for("an error", lambda: world.diagnostics().get("latency", (0, ""))[0] == 2)

@@ -201,3 +201,7 @@ def test_masked_pixels_are_nan_in_depth_unknown_in_classes_and_see_nothing(
     front_left = (slice(120, 180), slice(110, 120), slice(4, 8))
     assert bool((masked.occupancy.labels[front_left] == UNKNOWN).float().mean() > 0.9)
     assert not bool((result.occupancy.labels[front_left] == UNKNOWN).all())
+
+
+def test_warming_up_needs_no_frame(pipeline: PerceptionPipeline) -> None:
+    pipeline.warm_up()
