@@ -137,9 +137,8 @@ class BagStorage:
             return
         for connection, log_ns, data in self._reader.messages(wanted, start_ns, stop_ns):
             idl = connection.msgdef.format == MessageDefinitionFormat.IDL
-            yield SerialisedMessage(
-                connection.topic, connection.msgtype, connection.msgdef.data, idl, log_ns, bytes(data)
-            )
+            definition = connection.msgdef.data
+            yield SerialisedMessage(connection.topic, connection.msgtype, definition, idl, *_checked(log_ns, data))
 
     def _salvage(self) -> Iterator[SerialisedMessage]:
         for path in self._files:
@@ -190,5 +189,14 @@ def _scan_sqlite(path: Path) -> Iterator[SerialisedMessage]:
         rows = connection.execute("SELECT id, name, type FROM topics")
         topics = {number: (name, kind) for number, name, kind in rows}
         for number, log_ns, data in connection.execute("SELECT topic_id, timestamp, data FROM messages"):
+            if number not in topics:
+                raise sqlite3.DatabaseError(f"a message of topic {number}, which there is not")
             name, kind = topics[number]
-            yield SerialisedMessage(name, kind, "", False, log_ns, data)
+            yield SerialisedMessage(str(name), str(kind), "", False, *_checked(log_ns, data))
+
+
+def _checked(log_ns: Any, data: Any) -> tuple[int, bytes]:
+    """Returns time and content of a message; SQLite holds any type in any column."""
+    if not isinstance(log_ns, int) or not isinstance(data, bytes | memoryview):
+        raise sqlite3.DatabaseError(f"a message with a {type(log_ns).__name__} as time, {type(data).__name__} as data")
+    return log_ns, bytes(data)

@@ -12,6 +12,7 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"
 _ADVICE = "check the publisher and the connection"
 _START_OF_SCAN = 0xDA
+_MOST_SEGMENTS = 10_000
 _MARKERS_ALONE = (0x01, *range(0xD0, 0xD8))
 """Markers without a length: a reader that took one for a segment would see another size than the decoder."""
 _REDUCED_FLAGS = {
@@ -30,11 +31,13 @@ class CompressedHeader:
         kind: "jpeg" or "png".
         height: Rows of the full image.
         width: Columns of the full image.
+        passes: How often a decoder goes over all pixels: once for each scan of a JPEG.
     """
 
     kind: str
     height: int
     width: int
+    passes: int = 1
 
 
 def read_header(data: NDArray[np.uint8], source: str) -> CompressedHeader:
@@ -101,15 +104,14 @@ def reduced_scale(header: CompressedHeader, target: tuple[int, int] | None) -> i
 def _jpeg_header(blob: bytes, source: str) -> CompressedHeader:
     size: tuple[int, int] | None = None
     position = 2
-    while position + 4 <= len(blob):
+    for _ in range(_MOST_SEGMENTS):
+        if position + 4 > len(blob):
+            break
         if blob[position] != 0xFF:
             raise ImageDecodeError(f"{source}: damaged JPEG header at byte {position}; check the connection")
         marker = blob[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        if marker in _MARKERS_ALONE:
-            position += 2
+        if marker == 0xFF or marker in _MARKERS_ALONE:
+            position += 1 if marker == 0xFF else 2
             continue
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and position + 9 <= len(blob):
             if size is not None:
@@ -123,14 +125,23 @@ def _jpeg_header(blob: bytes, source: str) -> CompressedHeader:
         position += 2 + int.from_bytes(blob[position + 2 : position + 4], "big")
     if size is None or blob.find(b"\xff\xd9", position) < 0:
         raise ImageDecodeError(f"{source}: truncated JPEG of {len(blob)} bytes (no end marker); {_ADVICE}")
-    return CompressedHeader("jpeg", *_checked(size, source))
+    return CompressedHeader("jpeg", *_checked(size, source), passes=blob.count(b"\xff\xda"))
 
 
 def _png_header(blob: bytes, source: str) -> CompressedHeader:
-    if len(blob) < 33 or blob[12:16] != b"IHDR" or blob.rfind(b"IEND") < 0:
-        raise ImageDecodeError(f"{source}: truncated PNG of {len(blob)} bytes (no end chunk); {_ADVICE}")
-    size = (int.from_bytes(blob[20:24], "big"), int.from_bytes(blob[16:20], "big"))
-    return CompressedHeader("png", *_checked(size, source))
+    """Walks all chunks: OpenCV takes memory for as many bytes as a chunk claims to have, up to 2 GiB."""
+    position = 8
+    for number in range(_MOST_SEGMENTS):
+        length, kind = int.from_bytes(blob[position : position + 4], "big"), blob[position + 4 : position + 8]
+        if (kind == b"IHDR") != (number == 0) or (number == 0 and length != 13):
+            break
+        position += 12 + length
+        if position > len(blob):
+            break
+        if kind == b"IEND":
+            size = (int.from_bytes(blob[20:24], "big"), int.from_bytes(blob[16:20], "big"))
+            return CompressedHeader("png", *_checked(size, source))
+    raise ImageDecodeError(f"{source}: truncated or damaged PNG of {len(blob)} bytes (no end chunk); {_ADVICE}")
 
 
 def _checked(size: tuple[int, int], source: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from distillnerf_core.streams.camera_set import AddOutcome, CameraSet
 from distillnerf_core.streams.ego_masks import EgoMasks
 from distillnerf_core.streams.frame_assembler import FrameAssembler, LocatedSweep
 from distillnerf_core.streams.layouts import Layout, camera_frames
+from distillnerf_core.streams.log_throttle import LogThrottle
 from distillnerf_core.streams.message_fields import NANOSECONDS, short_frame_id, stamp_ns
 from distillnerf_core.streams.phase_estimation import PhaseEstimator
 from distillnerf_core.streams.stream_config import StreamConfig
@@ -77,6 +78,7 @@ class FrameStream:
         self._masks.report_strangers(layout.names)
         self.dropped: Counter[str] = Counter()
         self.last_problem = ""
+        self._jump_log = LogThrottle()
         self._locator = SweepLocator(self.transforms, config.motion)
         self._timeout_ns = round(config.motion.timeout_s * NANOSECONDS)
         self._waiting: deque[_Waiting] = deque()
@@ -107,7 +109,8 @@ class FrameStream:
         self._learn_phases(camera, stamp)
         outcome = self.synchroniser.add(camera, stamp, now_ns, message)
         if outcome is AddOutcome.RESET:
-            logger.warning("time jumped back on camera %s: starting over", camera)
+            if self._jump_log.allows():
+                logger.warning("time jumped back on camera %s: starting over", camera)
             self._waiting.clear()
         elif outcome is AddOutcome.UNSTAMPED:
             self.last_problem = f"{camera}: image stamps are 0; set use_receive_time, or stamp the images"

@@ -15,6 +15,9 @@ from distillnerf_core.streams.raw_images import decode_raw
 logger = logging.getLogger(__name__)
 
 MAX_PIXELS = 64_000_000
+MAX_PASSES = 16
+"""Scans of a JPEG of the largest size; progressive ones have about ten. Smaller images may have more."""
+_MOST_BYTES_PER_PIXEL = 4
 
 
 class ImageDecoder:
@@ -35,15 +38,21 @@ class ImageDecoder:
             ImageDecodeError: If the header is damaged or the image is too large.
         """
         source = source or _source_of(message)
+        passes = 1
         if _is_compressed(message):
+            count = len(message.data)
+            if count > _MOST_BYTES_PER_PIXEL * self._max_pixels:
+                raise ImageDecodeError(f"{source}: {count} bytes are more than any image of {self._max_pixels} pixels")
             header = read_header(byte_view(message.data), source)
-            height, width = header.height, header.width
+            height, width, passes = header.height, header.width, header.passes
         else:
             height, width = int(message.height), int(message.width)
         if height * width > self._max_pixels:
             raise ImageDecodeError(
                 f"{source}: image of {width}x{height} pixels is above the limit of {self._max_pixels} pixels"
             )
+        if height * width * passes > MAX_PASSES * self._max_pixels:
+            raise ImageDecodeError(f"{source}: JPEG of {width}x{height} pixels in {passes} scans, which takes too long")
         return height, width
 
     def decode(

@@ -1,5 +1,6 @@
 """A transform between two frames at a time, and its reading from `tf2_msgs/TFMessage`."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,7 @@ def transform_from_message(message: Any) -> StampedTransform:
         raise TransformError(
             f"transform {parent} -> {child}: a translation above {MAX_DISTANCE_M:g} m; check the node that publishes it"
         )
-    norm = float(np.linalg.norm(quaternion))
+    norm = math.hypot(*quaternion)
     if abs(norm - 1.0) > _UNIT_TOLERANCE:
         raise TransformError(
             f"transform {parent} -> {child}: quaternion of length {norm:.4g} instead of 1; "

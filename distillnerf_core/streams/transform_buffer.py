@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillnerf_core.errors import TransformError
+from distillnerf_core.streams.log_throttle import LogThrottle
 from distillnerf_core.streams.message_fields import NANOSECONDS
 from distillnerf_core.streams.stamped_transform import frame_name, transform_from_message
 from distillnerf_core.streams.stream_config import TransformConfig
@@ -17,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 _RIGID_TOLERANCE = 1e-3
-MAX_TRANSFORMS = 10_000
+_LAST_ROW = np.array([0.0, 0.0, 0.0, 1.0])
+MAX_TRANSFORMS = 1000
 """Most transforms of one message that are read."""
 _MOST_REPORTED = 5
 _MOST_NAMED = 20
@@ -32,6 +34,7 @@ class TransformBuffer:
 
     def __init__(self, config: TransformConfig | None = None) -> None:
         self.config = config or TransformConfig()
+        self._parent_log = LogThrottle()
         self._edges: dict[str, TransformEdge] = {}
         self._history_ns = round(self.config.history_s * NANOSECONDS)
         self._jump_ns = round(self.config.backward_jump_s * NANOSECONDS)
@@ -89,7 +92,7 @@ class TransformBuffer:
             edge = None
         if edge is None or edge.parent != parent or edge.static != static:
             self._check_loop(parent, child)
-            if edge is not None:
+            if edge is not None and self._parent_log.allows():
                 logger.warning("frame %s: parent %s is replaced by %s", child, edge.parent, parent)
             edge = self._edges[child] = TransformEdge(parent, child, static)
         edge.insert(stamp_ns, matrix, self._history_ns)
@@ -197,5 +200,5 @@ def _check_rigid(matrix: FloatArray, what: str) -> None:
         raise TransformError(f"{what}: not a finite number; check the node that publishes it")
     rotation = matrix[:3, :3]
     error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
-    if error > _RIGID_TOLERANCE or np.linalg.det(rotation) < 0 or not np.allclose(matrix[3], (0, 0, 0, 1)):
+    if error > _RIGID_TOLERANCE or np.linalg.det(rotation) < 0 or np.abs(matrix[3] - _LAST_ROW).max() > 1e-8:
         raise TransformError(f"{what}: the matrix is no rigid motion (rotation error {error:.3g})")

@@ -14,8 +14,10 @@ from distillnerf_core.streams.message_factory import MessageFactory
 from distillnerf_core.streams.stamped_transform import StampedTransform, transform_from_message
 from distillnerf_core.streams.stream_config import TransformConfig
 from distillnerf_core.streams.transform_buffer import TransformBuffer
+from distillnerf_core.streams.transform_edge import TransformEdge
 
 SECOND = 1_000_000_000
+FACTORY = MessageFactory()
 START = 1_532_402_927 * SECOND
 Matrix = NDArray[np.float64]
 
@@ -191,3 +193,62 @@ def test_messages_round_trip(angles: tuple[float, float, float], offset: tuple[f
     read = transform_from_message(built.transforms[0])
     assert (read.parent, read.child, read.stamp_ns) == ("map", "base_link", START + 7)
     np.testing.assert_allclose(read.matrix, matrix, atol=1e-9)
+
+
+def test_frames_without_end_are_refused_and_known_ones_still_taken() -> None:
+    buffer = TransformBuffer(TransformConfig(max_frames=10))
+    for index in range(10):
+        buffer.add("map", f"frame{index}", SECOND, np.eye(4))
+    with pytest.raises(TransformError, match="more than 10 frames"):
+        buffer.add("map", "one_more", SECOND, np.eye(4))
+    buffer.add("map", "frame3", 2 * SECOND, np.eye(4))
+    assert len(buffer.frames) == 11
+
+
+def test_poses_of_one_transform_are_bounded_however_dense_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distillnerf_core.streams.transform_edge.MAX_POSES", 50)
+    edge = TransformEdge("map", "base_link", static=False)
+    for stamp in range(200):
+        edge.insert(stamp, np.eye(4), history_ns=10**9)
+    assert edge.newest_ns == 199
+    assert len(edge._stamps_ns) == len(edge._matrices) == 50
+
+
+def test_a_message_of_very_many_bad_transforms_gives_a_short_error() -> None:
+    message = FACTORY.transforms([StampedTransform("map", f"frame{index}", 1, np.eye(4)) for index in range(1200)])
+    for item in message.transforms:
+        item.transform.rotation.w = 0.5
+    message.transforms[3].transform.rotation.w = 1.0
+    buffer = TransformBuffer()
+    with pytest.raises(TransformError, match=r"1200 transforms.*and 995 more") as caught:
+        buffer.add_message(message)
+    assert len(str(caught.value)) < 2000
+    assert buffer.frames == {"map", "frame3"}
+
+
+@pytest.mark.parametrize("name", ["", "x" * 257, "/"])
+def test_names_that_no_frame_has_are_refused(name: str) -> None:
+    with pytest.raises(TransformError, match="frame name"):
+        TransformBuffer().add_message(FACTORY.transforms([StampedTransform("map", name, 1, np.eye(4))]))
+
+
+@given(
+    st.lists(
+        st.floats() | st.sampled_from([0.0, 1.0, 5e-324, 1e300, float("nan"), float("inf")]), min_size=7, max_size=7
+    ),
+    st.integers(-(2**31), 2**31 - 1),
+    st.integers(0, 2**32 - 1),
+)
+def test_numbers_of_any_kind_give_a_pose_or_our_error(values: list[float], sec: int, nanosec: int) -> None:
+    message = FACTORY.transforms([StampedTransform("map", "base_link", 1, np.eye(4))])
+    (item,) = message.transforms
+    item.header.stamp.sec, item.header.stamp.nanosec = sec, nanosec
+    item.transform.translation.x, item.transform.translation.y, item.transform.translation.z = values[:3]
+    (rotation := item.transform.rotation).x, rotation.y, rotation.z, rotation.w = values[3:]
+    buffer = TransformBuffer()
+    try:
+        buffer.add_message(message)
+    except TransformError:
+        assert buffer.frames == frozenset()
+    else:
+        assert np.isfinite(buffer.lookup_latest("map", "base_link")).all()
