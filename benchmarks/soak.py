@@ -41,7 +41,7 @@ FAULTS = {
     "4 % of images lost": ("camera ", ""),
     "transforms missing for seconds": ("tf|sync|frame", "transform|static|motion"),
     "stamps begin anew": ("sync", "jumped back"),
-    "disk full": ("save", "space|large|full"),
+    "disk full": ("files", "space|large|full"),
 }
 """What goes wrong, and where and how the diagnostics name it (regular expressions of entry and message)."""
 
