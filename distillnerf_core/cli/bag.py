@@ -72,6 +72,31 @@ def from_frames(
     typer.echo(f"next: distillnerf bag info {output}; distillnerf predict {output} --out predictions")
 
 
+@app.command("from-nuscenes")
+def from_nuscenes(
+    root: Annotated[Path, typer.Argument(help="Folder with samples/, sweeps/ and the tables' folder.")],
+    output: Annotated[Path, typer.Argument(help="Bag to write: out.mcap, out.db3 or a folder.")],
+    scene: Annotated[str, typer.Option(help="Name of the scene, such as scene-0061.")],
+    version: Annotated[str, typer.Option(help="Folder of the tables: v1.0-mini, v1.0-trainval or v1.0-test.")] = (
+        "v1.0-mini"
+    ),
+    sweeps: Annotated[
+        bool, typer.Option("--sweeps/--key-frames", help="Every image (12 Hz), or the labelled ones (2 Hz).")
+    ] = True,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing bag.")] = False,
+) -> None:
+    """Writes a scene of a nuScenes download as a bag, with the vehicle's pose at every stamp."""
+    from distillnerf_core.data.nuscenes_export import export_scene
+
+    done = export_scene(root, output, scene, version=version, sweeps=sweeps, overwrite=overwrite)
+    typer.echo(
+        f"{output}: {done.duration_s:.1f} s, {done.images} images, {done.clouds} LiDAR sweeps, {done.poses} poses"
+    )
+    if done.missing:
+        typer.echo(f"warning: {len(done.missing)} files are missing, the first is {done.missing[0]}", err=True)
+    typer.echo(f"next: distillnerf bag info {output}; distillnerf predict {output} --out predictions")
+
+
 @app.command()
 def convert(
     source: Annotated[Path, typer.Argument(help="MCAP file with Foxglove's protobuf channels.")],

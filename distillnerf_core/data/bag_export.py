@@ -103,7 +103,7 @@ def _write(bag: BagWriter, reading: _Reading, stamp_ns: int, layout: FolderLayou
     transforms += [StampedTransform("base_link", name, stamp_ns, matrix) for name, matrix in extrinsics.items()]
     bag.write_tf(transforms, stamp_ns)
     if reading.sensor == _LIDAR:
-        bag.write_point_cloud(f"/{_LIDAR}", stamp_ns, _LIDAR, _structured_points(reading.path))
+        bag.write_point_cloud(f"/{_LIDAR}", stamp_ns, _LIDAR, structured_points(reading.path))
         return
     camera = layout.cameras[reading.sensor]
     assert camera.size is not None
@@ -117,7 +117,12 @@ def _write(bag: BagWriter, reading: _Reading, stamp_ns: int, layout: FolderLayou
     )
 
 
-def _structured_points(path: Path) -> NDArray[Any]:
+def structured_points(path: Path) -> NDArray[Any]:
+    """Reads a LiDAR sweep as a flat structured array with x, y, z and intensity.
+
+    Raises:
+        DataError: If the file is missing or damaged.
+    """
     values = read_points(path)
     points = np.zeros(len(values), dtype=_POINT)
     for index, name in enumerate(_POINT.names or ()):
