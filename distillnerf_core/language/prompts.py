@@ -79,5 +79,6 @@ def embed_classes(
     classes = [list(words) for words in prompts]
     words = [word for several in classes for word in several]
     batches = [embed_words(encoder, words[first : first + _BATCH]) for first in range(0, len(words), _BATCH)]
-    means = [rows.mean(dim=0) for rows in torch.cat(batches).split([len(several) for several in classes])]
+    parts = torch.split(torch.cat(batches), [len(several) for several in classes])
+    means = [rows.mean(dim=0) for rows in parts]
     return normalize(torch.stack(means), dim=-1)

@@ -30,7 +30,7 @@ from distillnerf_ros.services.set_classes import answer_set_classes
 
 logger = logging.getLogger(__name__)
 
-QUICK_WAITING, SLOW_WAITING = 16, 4
+QUICK_WAITING, SLOW_WAITING = 8, 2
 """Most requests that wait for the one in work; more are refused as BUSY."""
 KINDS = {
     QueryError: Status.BAD_REQUEST,

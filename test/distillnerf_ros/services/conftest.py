@@ -3,34 +3,28 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-_DOMAINS = count(50)
 
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def street(checkpoint: Path) -> Iterator[Any]:
-    """A world whose node has perceived one sweep, for the tests of a module that change nothing."""
+    """A world whose node has perceived one sweep, for tests that change nothing of it."""
     support = sys.modules["ros_world"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("distillnerf_core.model.loading.MiniLmEncoder", support.FakeEncoder)
-        parameters = {
-            "model.checkpoint": str(checkpoint),
-            "input.preset": "nuscenes_upper",
-            "cache.max_age_s": 600.0,
-        }
-        world = support.World(1 + (os.getpid() * 7 + next(_DOMAINS)) % 100, parameters)
-        try:
+    parameters = {"model.checkpoint": str(checkpoint), "input.preset": "nuscenes_upper", "cache.max_age_s": 3600.0}
+    # Its domain is none of those of `make_world`, whose worlds come and go meanwhile.
+    world = support.World(101 + os.getpid() % 100, parameters)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("distillnerf_core.model.loading.MiniLmEncoder", support.FakeEncoder)
             world.activate()
-            world.publish_sweep(0)
-            world.wait_for("a frame", lambda: world.node.session.latest)
-            yield world
-        finally:
-            world.close()
+        world.publish_sweep(0)
+        world.wait_for("a frame", lambda: world.node.session.latest)
+        yield world
+    finally:
+        world.close()
 
 
 @pytest.fixture(scope="session")

@@ -52,17 +52,15 @@ def test_an_answer_has_scores_regions_and_a_cloud(world: Any) -> None:
     assert world.wait_for_message("/distillnerf/query/points").width == len(points)
 
 
-def test_max_points_keeps_the_best(world: Any) -> None:
-    perceive(world)
-    answer = world.query(texts=["car"], threshold=0.0, return_cloud=True, max_points=5)
+def test_max_points_keeps_the_best(street: Any) -> None:
+    answer = street.query(texts=["car"], threshold=0.0, return_cloud=True, max_points=5)
     assert answer.cloud.width == 5
     assert np.frombuffer(answer.cloud.data, QUERY_POINT)["score"][0] == pytest.approx(answer.max_score[0], abs=1e-6)
 
 
-def test_a_box_restricts_the_answer(world: Any) -> None:
-    perceive(world)
+def test_a_box_restricts_the_answer(street: Any) -> None:
     corners = {"box_min": Point(x=0.0, y=-5.0, z=-1.0), "box_max": Point(x=20.0, y=5.0, z=5.0)}
-    answer = world.query(texts=["car"], threshold=0.0, return_cloud=True, **corners)
+    answer = street.query(texts=["car"], threshold=0.0, return_cloud=True, **corners)
     points = np.frombuffer(answer.cloud.data, QUERY_POINT)
     assert answer.success
     assert ((points["x"] >= 0) & (points["x"] <= 20) & (abs(points["y"]) <= 5)).all()
