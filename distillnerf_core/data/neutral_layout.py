@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distillnerf_core.data.paths import file_inside
 from distillnerf_core.errors import DataError
 
 FloatArray = NDArray[np.float64]
@@ -148,7 +149,11 @@ def read_points(path: Path) -> NDArray[Any]:
         DataError: If the file is missing or damaged.
     """
     try:
-        values = np.load(path)["xyzi"] if path.suffix == ".npz" else np.fromfile(path, "<f4").reshape(-1, 5)
+        values = (
+            np.load(path, allow_pickle=False)["xyzi"]
+            if path.suffix == ".npz"
+            else np.fromfile(path, "<f4").reshape(-1, 5)
+        )
         return np.asarray(values[:, :4])
     except (OSError, ValueError, KeyError, IndexError) as err:
         raise DataError(f"{path}: expected float32 x y z intensity ring, or an npz with xyzi: {err!r}") from err
@@ -196,7 +201,7 @@ def _frame(folder: Path, entry: Mapping[str, Any], cameras: tuple[str, ...]) -> 
 def _sensor(folder: Path, entry: Mapping[str, Any]) -> SensorEntry:
     time_us = entry.get("timestamp_us")
     stamp_ns = None if time_us is None else round(time_us) * 1000
-    return SensorEntry(folder / entry["file"], stamp_ns, _pose(entry))
+    return SensorEntry(file_inside(folder, str(entry["file"])), stamp_ns, _pose(entry))
 
 
 def _pose(entry: Mapping[str, Any]) -> FloatArray | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from distillnerf_core.data.paths import file_inside
 from distillnerf_core.errors import DataError, TransformError
 from distillnerf_core.geometry.transforms import rigid_from_quaternion
 
@@ -121,13 +122,10 @@ class NuScenesTables:
         }
 
     def _reading(self, row: Row, sensors: Mapping[str, Sensor], poses: Mapping[str, Row]) -> Reading:
-        path = (self.root / str(row["filename"])).resolve()
-        if not path.is_relative_to(self.root.resolve()):
-            raise ValueError(f"file name {row['filename']!r} leads out of {self.root}")
         return Reading(
             sensor=sensors[row["calibrated_sensor_token"]],
             stamp_ns=int(row["timestamp"]) * 1000,
-            path=path,
+            path=file_inside(self.root, str(row["filename"])),
             size=(int(row.get("height") or 0), int(row.get("width") or 0)),
             key_frame=bool(row["is_key_frame"]),
             ego_to_global=_pose(poses[row["ego_pose_token"]]),

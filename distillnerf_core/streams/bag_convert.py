@@ -27,6 +27,7 @@ _CONVERSIONS: dict[str, tuple[str, Callable[[MessageFactory, dict[str, Any]], An
     "foxglove.CameraCalibration": ("sensor_msgs/msg/CameraInfo", foxglove_messages.camera_info),
     "foxglove.PointCloud": ("sensor_msgs/msg/PointCloud2", foxglove_messages.point_cloud),
 }
+_DAMAGE = (ValueError, KeyError, TypeError, StopIteration, struct.error, AttributeError, RecursionError, OverflowError)
 _TRANSFORMS = ("foxglove.FrameTransform", "foxglove.FrameTransforms")
 
 
@@ -77,7 +78,7 @@ def convert_bag(source: Path, target: Path, *, overwrite: bool = False) -> Conve
                 ros_type, convert = _CONVERSIONS[message.kind]
                 try:
                     bag.write(message.topic, ros_type, convert(bag.messages, message.values), message.log_ns)
-                except (ValueError, KeyError, TypeError) as err:
+                except _DAMAGE as err:
                     raise BagError(f"{source}: cannot convert a {message.kind} on {message.topic}: {err!r}") from err
                 written[ros_type] += 1
             elif message.kind not in _TRANSFORMS:
@@ -97,7 +98,7 @@ def _decoded(source: Path) -> Iterator[_Decoded]:
                 schemas[kind] = ProtobufSchema(channel.schema, kind)
             known = kind in _CONVERSIONS or kind in _TRANSFORMS
             yield _Decoded(channel.topic, kind, log_ns, schemas[kind].decode(data) if known else {})
-        except (ValueError, KeyError, StopIteration, UnicodeDecodeError, struct.error, AttributeError) as err:
+        except _DAMAGE as err:
             raise BagError(f"{source}: damaged {kind} on {channel.topic} at {log_ns} ns: {err}") from err
     if scanner.cut:
         raise BagError(f"{source} is cut or damaged; repair it first with `mcap recover`")
@@ -109,8 +110,13 @@ def _transform_messages(source: Path) -> list[tuple[StampedTransform, bool]]:
     first_ns = None
     for message in _decoded(source):
         first_ns = message.log_ns if first_ns is None else min(first_ns, message.log_ns)
-        for item in foxglove_messages.transforms(message.values) if message.kind in _TRANSFORMS else ():
-            history.setdefault((item.parent, item.child), []).append(item)
+        if message.kind not in _TRANSFORMS:
+            continue
+        try:
+            for item in foxglove_messages.transforms(message.values):
+                history.setdefault((item.parent, item.child), []).append(item)
+        except _DAMAGE as err:
+            raise BagError(f"{source}: damaged {message.kind} on {message.topic} at {message.log_ns} ns") from err
     static, moving = [], []
     for items in history.values():
         first = items[0]

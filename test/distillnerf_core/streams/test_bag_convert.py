@@ -1,5 +1,7 @@
 import struct
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -188,3 +190,50 @@ def test_damaged_messages_raise_value_errors_only(data: bytes) -> None:
         schema.decode(data)
     except ValueError:
         return
+
+
+def test_damaged_recordings_are_converted_or_refused(tmp_path: Path, jpeg: bytes) -> None:
+    whole = drive(tmp_path / "foxglove.mcap", jpeg, cycles=1).read_bytes()
+    source, path, target = Random(0), tmp_path / "damaged.mcap", tmp_path / "out.mcap"
+    outcomes = []
+    for _ in range(120):
+        blob = bytearray(whole)
+        for _ in range(source.choice((1, 2, 8))):
+            blob[source.randrange(len(blob))] = source.choice((0, 1, 8, 0x7F, 0x80, 0xFF, source.randrange(256)))
+        path.write_bytes(blob)
+        try:
+            convert_bag(path, target, overwrite=True)
+            outcomes.append(True)
+        except BagError as err:
+            assert "damaged.mcap" in str(err)
+            outcomes.append(False)
+    assert 10 < sum(outcomes) < 110
+
+
+def test_messages_that_nest_without_end_are_refused(tmp_path: Path) -> None:
+    files = descriptor_pb2.FileDescriptorSet()
+    message = files.file.add(name="loop.proto", package="foxglove", syntax="proto3").message_type.add(
+        name="FrameTransform"
+    )
+    message.field.add(name="again", number=1, type=MESSAGE, type_name=".foxglove.FrameTransform", label=1)
+    data = b""
+    for _ in range(3000):
+        size, length = len(data), b""
+        while size > 127:
+            length, size = length + bytes([size & 127 | 128]), size >> 7
+        data = b"\x0a" + length + bytes([size]) + data
+    path = write_mcap(
+        tmp_path / "loop.mcap", [("/tf", "FrameTransform", START, SimpleNamespace(SerializeToString=lambda: data))]
+    )
+    schema = FILES.SerializeToString()
+    content = path.read_bytes()
+    other = files.SerializeToString()
+    assert schema in content
+    path.write_bytes(content.replace(struct.pack("<I", len(schema)) + schema, struct.pack("<I", len(other)) + other))
+    head = path.read_bytes()
+    place = head.index(b"\x03", len(MAGIC) + 9)
+    (length,) = struct.unpack_from("<Q", head, place + 1)
+    changed = struct.pack("<Q", length - len(schema) + len(other))
+    path.write_bytes(head[: place + 1] + changed + head[place + 9 :])
+    with pytest.raises(BagError, match=r"damaged foxglove\.FrameTransform"):
+        convert_bag(path, tmp_path / "out.mcap")
