@@ -86,6 +86,14 @@ class SaveConfig(Config):
 class CacheConfig(Config):
     """How long results are answers."""
 
+    frames: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="Frames to remember; query_point and render_view answer from the one nearest to the stamp of "
+        "their point or pose. Takes effect when the node is activated again; each takes some tens of MiB",
+    )
+
     max_age_s: float = Field(
         default=5.0, gt=0, le=3600, description="Queries to an older frame are answered with status STALE"
     )

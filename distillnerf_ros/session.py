@@ -16,13 +16,13 @@ from distillnerf_core.errors import CalibrationError, DistillNerfError, Transfor
 from distillnerf_core.model.progress import PatientListener, Progress
 from distillnerf_core.perception.kept import KeptQueries
 from distillnerf_core.perception.pipeline import PerceptionPipeline
-from distillnerf_core.perception.results import PerceptionResult
 from distillnerf_core.streams.camera_set import AddOutcome
-from distillnerf_core.streams.frame_assembler import AssembledFrame, LocatedSweep
+from distillnerf_core.streams.frame_assembler import LocatedSweep
 from distillnerf_core.streams.frame_stream import FrameStream
 from distillnerf_core.streams.layouts import Layout
 from distillnerf_ros.config import NodeConfig
 from distillnerf_ros.conversions.status import frame_status
+from distillnerf_ros.frame_memory import FrameMemory, PerceivedFrame
 from distillnerf_ros.health import HealthBoard
 from distillnerf_ros.inference_worker import NewestWinsWorker
 from distillnerf_ros.kept_answers import KeptAnswers
@@ -54,27 +54,6 @@ class Job:
     generation: int
 
 
-@dataclass(frozen=True)
-class PerceivedFrame:
-    """The newest answer to "what is around".
-
-    Attributes:
-        result: Everything that was derived from the sweep.
-        assembled: The sweep's images and frames.
-        completed_ns: Monotonic time of completion.
-    """
-
-    result: PerceptionResult
-    assembled: AssembledFrame
-    completed_ns: int
-
-    @property
-    def cameras_used(self) -> list[str]:
-        """Names of the cameras whose image was used."""
-        frame = self.assembled.frame
-        return [name for name, used in zip(frame.rig.names, frame.camera_mask.tolist(), strict=True) if used]
-
-
 class _Ended(Exception):  # noqa: N818 - ending is no error
     """The inference is not wanted any more."""
 
@@ -87,6 +66,7 @@ class PerceptionSession:
 
     Attributes:
         stream: What makes sweeps of messages.
+        frames: What was perceived.
         queries: Topics of answers to texts.
         processed: Number of frames perceived.
         latencies_ms: Newest latencies, from the last image's arrival to published messages.
@@ -122,11 +102,9 @@ class PerceptionSession:
         self._base_frame = config.tf.base_frame
         self._min_period_ns = round(1e9 / config.model.max_rate_hz) if config.model.max_rate_hz else 0
         self._last_submitted_ns = 0
-        self._lock = threading.Lock()
         self._transforms_lock = threading.Lock()
         self._extrapolation_s = config.tf.extrapolation_s
-        self._latest: PerceivedFrame | None = None
-        self._generation = 0
+        self.frames = FrameMemory(config.cache.frames)
         self._publishers = ResultPublishers(node, layout.names, config, self.transform, board)
         self.queries = QueryPublishers(node, self.stream.layout.names)
         self._kept = KeptAnswers(kept, pipeline, self.queries, self.base_from, self._base_frame, board)
@@ -137,8 +115,7 @@ class PerceptionSession:
     @property
     def latest(self) -> PerceivedFrame | None:
         """The newest perceived frame, None before the first and after a time jump."""
-        with self._lock:
-            return self._latest
+        return self.frames.newest
 
     @property
     def dropped(self) -> int:
@@ -227,12 +204,10 @@ class PerceptionSession:
         counters = [self.stream.synchroniser.counters[name] for name in located.sweep.cameras]
         errors = tuple(counter.stamp_error_ns / 1e6 for counter in counters)
         arrival_ns = max(self.arrivals_ns.values())
-        self._worker.submit(Job(located, errors, arrival_ns, self._generation))
+        self._worker.submit(Job(located, errors, arrival_ns, self.frames.generation))
 
     def _reset(self) -> None:
-        with self._lock:
-            self._generation += 1
-            self._latest = None
+        self.frames.forget()
         self._last_submitted_ns = 0
         self._worker.clear()
         self._board.warn("sync", "time jumped back: everything from before is forgotten")
@@ -264,10 +239,8 @@ class PerceptionSession:
         result = self._pipeline.perceive(assembled.frame, wanted, progress)
         perceived_ns = time.monotonic_ns()
         perceived = PerceivedFrame(result, assembled, perceived_ns)
-        with self._lock:
-            if job.generation != self._generation:
-                return
-            self._latest = perceived
+        if not self.frames.remember(perceived, job.generation):
+            return
         self._publishers.publish(result, assembled)
         self._kept.publish(result, assembled)
         done_ns = time.monotonic_ns()
@@ -283,7 +256,7 @@ class PerceptionSession:
 
     def _watch(self, patient: PatientListener, generation: int, progress: Progress) -> None:
         """Ends an inference of minutes where the node shall end, or time has jumped back."""
-        if self._worker.stopping or generation != self._generation:
+        if self._worker.stopping or generation != self.frames.generation:
             raise _Ended
         patient(progress)
 

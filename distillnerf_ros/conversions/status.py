@@ -7,7 +7,7 @@ from distillnerf_ros.conversions.fields import header
 from distillnerf_ros.msg import FrameStatus
 
 if TYPE_CHECKING:
-    from distillnerf_ros.session import PerceivedFrame
+    from distillnerf_ros.frame_memory import PerceivedFrame
 
 
 class Totals(Protocol):

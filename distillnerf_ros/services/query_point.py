@@ -9,6 +9,7 @@ from distillnerf_ros.srv import QueryPoint
 
 def answer_query_point(scene: Scene, request: QueryPoint.Request, response: QueryPoint.Response) -> None:
     """Tells label, density and what the point resembles; the classes and the kept queries where no texts are given."""
+    scene = scene.at(request.point.header.stamp)
     check_texts(scene.config.query, texts=request.texts)
     place = place_in_base(scene, request.point.point, request.point.header.frame_id)
     questions = _questions(scene, tuple(request.texts)) if request.top else []

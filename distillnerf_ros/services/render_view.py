@@ -14,6 +14,7 @@ from distillnerf_ros.srv import RenderView
 
 def answer_render_view(scene: Scene, request: RenderView.Request, response: RenderView.Response) -> None:
     """Renders colour, depth and classes; the images are stamped as the frame and in the camera_info's frame."""
+    scene = scene.at(request.pose.header.stamp)
     camera = _camera(scene, request)
     wanted = {Output.RGB: request.rgb, Output.DEPTH: request.depth, Output.SEMANTICS: request.semantics}
     outputs = frozenset(output for output, asked in wanted.items() if asked)

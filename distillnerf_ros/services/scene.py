@@ -1,9 +1,10 @@
 """What an active node answers from."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from std_msgs.msg import Header
 
@@ -11,9 +12,10 @@ from distillnerf_core.perception.kept import KeptQueries
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.perception.results import PerceptionResult, SemanticOccupancy
 from distillnerf_ros.config import NodeConfig
-from distillnerf_ros.conversions.fields import header
+from distillnerf_ros.conversions.fields import header, stamp_to_ns
+from distillnerf_ros.frame_memory import PerceivedFrame
 from distillnerf_ros.services.refusal import Refused, Status
-from distillnerf_ros.session import PerceivedFrame, PerceptionSession
+from distillnerf_ros.session import PerceptionSession
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Scene:
         config: The node's configuration.
         session: Where frames and transforms come from.
         kept: Queries that are asked again of every frame.
-        newest: The newest perceived frame, None before the first.
+        newest: The newest perceived frame, or the one asked for by its time; None before the first.
     """
 
     pipeline: PerceptionPipeline
@@ -47,6 +49,10 @@ class Scene:
                 "no frame perceived yet: wait for camera images, or look at /diagnostics for what is missing",
             )
         return self.newest
+
+    def at(self, stamp: Time) -> "Scene":
+        """Returns the scene of the remembered frame that is nearest in time; this one for a stamp of zero."""
+        return replace(self, newest=self.session.frames.nearest(stamp_to_ns(stamp)))
 
     @property
     def result(self) -> PerceptionResult:

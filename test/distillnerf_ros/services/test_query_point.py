@@ -11,6 +11,7 @@ from geometry_msgs.msg import Point, PointStamped
 from std_msgs.msg import Header
 
 from distillnerf_core.language.classes import CLASS_NAMES
+from distillnerf_ros.conversions.fields import header, stamp_to_ns
 
 Response = QueryText.Response
 
@@ -27,7 +28,7 @@ def test_an_occupied_voxel_says_what_it_is_in_any_frame(street: Any, ask: Callab
     pose = street.node.session.base_from("CAM_BACK", perceived.result.stamp_ns)
     in_camera = pose[:3, :3].T @ (place - pose[:3, 3])
     answers = [
-        ask(street, QueryPoint, "query_point", point=at(*values.tolist(), frame_id=frame), top=3)
+        ask(street, QueryPoint, "query_point", point=at(*(float(value) for value in values), frame), top=3)
         for values, frame in ((place, ""), (in_camera, "CAM_BACK"))
     ]
     for answer in answers:
@@ -80,3 +81,16 @@ def test_senseless_points_are_refused(
 def test_a_huge_point_is_answered(street: Any, ask: Callable[..., Any]) -> None:
     answer = ask(street, QueryPoint, "query_point", point=at(1e300, -1e300, 1e38))
     assert answer.status in (Response.OK, Response.BAD_REQUEST), answer.message
+
+
+def test_the_stamp_chooses_among_remembered_frames(make_world: Callable[..., Any], ask: Callable[..., Any]) -> None:
+    world = make_world(cache__frames=2, input__reliability="reliable")
+    world.activate()
+    for number in range(2):
+        world.publish_sweep(number)
+        world.wait_for("a frame", lambda wanted=number: world.node.session.processed > wanted)
+    newest = world.node.session.latest.result.stamp_ns
+    place = at(1.0, 2.0, 0.5)
+    assert stamp_to_ns(ask(world, QueryPoint, "query_point", point=place).header.stamp) == newest
+    place.header = header(newest - 400_000_000, "")
+    assert stamp_to_ns(ask(world, QueryPoint, "query_point", point=place).header.stamp) == newest - 500_000_000
