@@ -28,7 +28,13 @@ def test_an_occupied_voxel_says_what_it_is_in_any_frame(street: Any, ask: Callab
     pose = street.node.session.base_from("CAM_BACK", perceived.result.stamp_ns)
     in_camera = pose[:3, :3].T @ (place - pose[:3, 3])
     answers = [
-        ask(street, QueryPoint, "query_point", point=at(*(float(value) for value in values), frame), top=3)
+        ask(
+            street,
+            QueryPoint,
+            "query_point",
+            point=at(float(values[0]), float(values[1]), float(values[2]), frame),
+            top=3,
+        )
         for values, frame in ((place, ""), (in_camera, "CAM_BACK"))
     ]
     for answer in answers:
