@@ -46,8 +46,8 @@ class KeptAnswers:
         self._board = board
 
     def wanted(self) -> frozenset[Output]:
-        """Returns the outputs that heat is made of, where somebody listens to it."""
-        return frozenset({Output.SEMANTICS} if len(self._kept) and self._outputs.heat_heard else ())
+        """Returns the outputs that heat is made of, where somebody listens to it; a query would wait for them."""
+        return frozenset({Output.SEMANTICS} if self._outputs.heat_heard else ())
 
     def publish(self, result: PerceptionResult, assembled: AssembledFrame) -> None:
         """Answers all kept queries from a frame."""
