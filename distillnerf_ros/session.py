@@ -33,6 +33,10 @@ from distillnerf_ros.subscriptions import InputSubscriptions
 logger = logging.getLogger(__name__)
 
 REMEMBERED_LATENCIES = 200
+STATIC_POSES = (
+    "motion between the exposures of a sweep is not compensated, static poses are used: no transform to a fixed frame "
+    "(tf.fixed_frame; odom, map or world) at the times of the images"
+)
 LOG_PERIODS_S = (10.0, 10.0)
 """After how long an inference begins to say how far it is, and how often it does so."""
 
@@ -104,6 +108,7 @@ class PerceptionSession:
         self._last_submitted_ns = 0
         self._transforms_lock = threading.Lock()
         self._extrapolation_s = config.tf.extrapolation_s
+        self._motion_off = config.tf.motion_compensation == "off"
         self.frames = FrameMemory(config.cache.frames)
         self._publishers = ResultPublishers(node, layout.names, config, self.transform, board)
         self.queries = QueryPublishers(node, self.stream.layout.names)
@@ -232,6 +237,8 @@ class PerceptionSession:
         assembled = self._assembler.assemble(job.located)
         for camera, problem in assembled.problems.items():
             self._board.error(f"camera {camera}", problem)
+        if not (assembled.frame.motion_compensated or self._motion_off):
+            self._board.warn("tf", STATIC_POSES)
         decoded_ns = time.monotonic_ns()
         patient = PatientListener(partial(self._log_progress, assembled.frame.stamp_ns), *LOG_PERIODS_S)
         progress = partial(self._watch, patient, job.generation)

@@ -29,6 +29,7 @@ class SessionHealth:
         self._board = board
         self._config = config
         self._received: dict[str, deque[tuple[float, int]]] = {}
+        self._missing: dict[str, deque[int]] = {}
         self._incomplete = 0
         self._slow_since_ns: int | None = None
         self._started_ns = time.monotonic_ns()
@@ -84,8 +85,21 @@ class SessionHealth:
                 "compressed images or the Fast DDS profile config/fastdds_large_images.xml",
                 figures,
             )
+        elif fresh := self._fresh_gaps(name):
+            self._board.warn(
+                part,
+                f"{fresh} sweeps of the last {RATE_WINDOW} s lack its image: it is lost or comes too late; "
+                "see sync.grace_s, sync.tolerance_s and the network",
+                figures,
+            )
         else:
             self._board.ok(part, values=figures)
+
+    def _fresh_gaps(self, name: str) -> int:
+        """Returns how many of the newest sweeps went out without a camera."""
+        history = self._missing.setdefault(name, deque(maxlen=RATE_WINDOW))
+        history.append(self._session.stream.synchroniser.counters[name].missing)
+        return max(0, history[-1] - history[0])
 
     def _report_sync(self) -> None:
         sweeps = self._session.stream.synchroniser.sweeps

@@ -1,5 +1,6 @@
 """Whatever a sensor sends, the node says what is wrong and goes on."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,17 @@ def test_an_unplugged_camera_is_masked_and_named(world: Any) -> None:
     )
     assert world.diagnostics()[named][0] == 1
     publish_until_perceived(world, lambda status: all(status.used), first=500)
+
+
+def test_a_camera_that_loses_single_images_is_named(world: Any) -> None:
+    start(world)
+    for number in range(60):
+        world.publish_sweep(number, images={"CAM_BACK": None} if number % 3 == 1 else None)
+        time.sleep(0.3)
+        if "lack its image" in world.diagnostics().get("camera CAM_BACK", (0, ""))[1]:
+            break
+    assert world.diagnostics()["camera CAM_BACK"][0] == 1
+    assert world.diagnostics()["camera CAM_FRONT"][0] == 0
 
 
 def test_too_few_cameras_give_an_error_and_no_output(world: Any) -> None:
@@ -112,6 +124,7 @@ def test_without_a_fixed_frame_static_extrinsics_are_flagged(make_world: Callabl
     start(world)
     status = publish_until_perceived(world, lambda status: all(status.used))
     assert not status.motion_compensated
+    world.wait_for_trouble("tf", "static poses", "tf.fixed_frame")
 
 
 def test_a_time_jump_forgets_the_past_within_one_frame(world: Any) -> None:
