@@ -1,6 +1,8 @@
 """Perception of a robot's own cameras.
 
-ros2 launch distillnerf_ros live.launch.py [preset:=custom params:=my.yaml rviz:=true checkpoint:=...]
+ros2 launch distillnerf_ros live.launch.py [preset:=my_cameras.yaml params:=my.yaml rviz:=true checkpoint:=...]
+
+--show-args lists everything.
 """
 
 from distillnerf_ros.launching import perception_actions, perception_arguments

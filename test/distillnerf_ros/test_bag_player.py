@@ -23,7 +23,7 @@ from tf2_msgs.msg import TFMessage
 from distillnerf_core.errors import BagError, ConfigurationError
 from distillnerf_core.streams.bag_reader import BagReader
 from distillnerf_core.streams.bag_writer import BagWriter
-from distillnerf_core.streams.mcap_scan import MAGIC
+from distillnerf_core.streams.mcap_check import MAGIC
 from distillnerf_core.streams.message_fields import stamp_ns
 from distillnerf_core.streams.stamped_transform import StampedTransform
 from distillnerf_ros.bag_player import main
