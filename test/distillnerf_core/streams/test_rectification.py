@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from distillnerf_core.errors import CalibrationError
-from distillnerf_core.streams.camera_info import PinholeCalibration
-from distillnerf_core.streams.image_decoding import resize
+from distillnerf_core.streams.camera_info import PinholeCalibration, pinhole_from_camera_info
+from distillnerf_core.streams.camera_view import CameraView
+from distillnerf_core.streams.image_decoding import ImageDecoder, resize
+from distillnerf_core.streams.message_factory import MessageFactory
 from distillnerf_core.streams.pinhole_view import pinhole_view
 from distillnerf_core.streams.rectification import Rectifier
 
 SIZE = (96, 176)
+FACTORY = MessageFactory()
 FISHEYE = (0.05, -0.01, 0.002, -0.0005)
 LENSES: dict[str, tuple[float, ...]] = {
     "": (),
@@ -69,14 +72,15 @@ def test_points_of_cropped_and_binned_raw_images_lie_where_the_pinhole_says(
     point = np.array([[math.sin(angle) * math.cos(around), math.sin(angle) * math.sin(around), math.cos(angle)]]) * 7.0
     # What the driver does: the sensor's image, cropped, then binned.
     place = (project(model, point, full)[0] - [left, top]) / binning
-    image = dot((height, width), place, 6.0 / max(binning))
-    matrix = full.copy()
-    matrix[:2, 2] -= [left, top]
-    matrix[0] /= binning[0]
-    matrix[1] /= binning[1]
-    rectifier = Rectifier(calibration(model, (height, width), matrix), *SIZE)
-    found = center(rectifier.apply(resize(image, rectifier.source_size)))
-    expected = (rectifier.intrinsics @ point[0] / point[0, 2])[:2]
+    image = FACTORY.image(1, "camera", dot((height, width), place, 6.0 / max(binning)), "rgb8")
+    # What it says of it: the calibration of the whole sensor, and how it was cropped and binned.
+    info = FACTORY.camera_info(1, "camera", (480, 640), full, distortion=LENSES[model], distortion_model=model)
+    info.roi.x_offset, info.roi.y_offset = left, top
+    info.roi.width, info.roi.height = 640 - left - right, 480 - top - bottom
+    info.binning_x, info.binning_y = binning
+    view = CameraView("camera", pinhole_from_camera_info(info, "/camera_info", False), SIZE, 110.0, None)
+    found = center(view.image(image, ImageDecoder()))
+    expected = (view.intrinsics @ point[0] / point[0, 2])[:2]
     assert np.abs(found - expected).max() < 0.2
 
 
