@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ MEBIBYTE = 2**20
 FAULTS = {
     "4 % of images lost": ("camera ", ""),
     "transforms missing for seconds": ("tf|sync|frame", "transform|static|motion"),
-    "stamps begin anew": ("sync", "jumped back"),
+    "stamps begin anew": ("time", "jumped back"),
     "disk full": ("files", "space|large|full"),
 }
 """What goes wrong, and where and how the diagnostics name it (regular expressions of entry and message)."""
@@ -55,7 +55,7 @@ class Verdict:
         frames: Frames perceived.
         loops: Times that stamps began anew.
         slope_mib_min: Growth of resident memory after warming up.
-        rss_mib: Resident memory at the end.
+        rss_mib: Resident memory, every ten seconds.
         exceptions: Lines of the node's log that tell of an exception.
         seen: How often the diagnostics named each fault.
         answers: Answers of services by status; unanswered calls and clients that vanished.
@@ -67,7 +67,7 @@ class Verdict:
     frames: int
     loops: int
     slope_mib_min: float
-    rss_mib: float
+    rss_mib: tuple[float, ...]
     exceptions: tuple[str, ...]
     seen: dict[str, int]
     answers: dict[str, int]
@@ -190,7 +190,7 @@ def _verdict(
         frames=monitor.frames,
         loops=loops,
         slope_mib_min=monitor.slope_mib_min(),
-        rss_mib=monitor.memory[-1][1],
+        rss_mib=tuple(round(rss, 1) for _, rss in monitor.memory[::10]),
         exceptions=tuple(line for line in lines if "Traceback" in line or "unexpected " in line),
         seen=dict(monitor.seen),
         answers={**called["answers"], "unanswered": called["unanswered"], "vanished clients": called["vanished"]},
@@ -204,7 +204,7 @@ def print_table(verdict: Verdict) -> None:
     table = Table("figure", "value", title=f"{verdict.minutes:g} minutes with faults, {os.cpu_count()} cores")
     table.add_row("frames perceived", str(verdict.frames))
     table.add_row("times that stamps began anew", str(verdict.loops))
-    table.add_row("memory, MiB at the end", f"{verdict.rss_mib:.0f}")
+    table.add_row("memory, MiB, from start to end", " ".join(f"{rss:.0f}" for rss in _spread(verdict.rss_mib)))
     table.add_row("memory, MiB a minute", f"{verdict.slope_mib_min:+.2f}")
     table.add_row("exceptions in the log", str(len(verdict.exceptions)))
     for fault, count in verdict.seen.items():
@@ -214,6 +214,11 @@ def print_table(verdict: Verdict) -> None:
     for service, slowest in sorted(verdict.slowest_ms.items()):
         table.add_row(f"{service}, slowest answer, ms", f"{slowest:.0f}")
     Console(width=100).print(table)
+
+
+def _spread(values: Sequence[float], count: int = 8) -> list[float]:
+    """Picks some values, evenly spread."""
+    return [values[round(index * (len(values) - 1) / (count - 1))] for index in range(count)]
 
 
 def main() -> None:

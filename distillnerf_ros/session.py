@@ -215,7 +215,7 @@ class PerceptionSession:
         self.frames.forget()
         self._last_submitted_ns = 0
         self._worker.clear()
-        self._board.warn("sync", "time jumped back: everything from before is forgotten")
+        self._board.warn("time", "time jumped back: everything from before is forgotten")
 
     def _work(self, job: Job) -> None:
         try:

@@ -52,6 +52,7 @@ class SessionHealth:
             else:
                 self._report_camera(name, silence_s[name], rates[name], max(rates.values()), figures)
         self._report_input(nobody, shortest_s)
+        self._board.ok("time")
         self._report_sync()
         self._report_latency()
 

@@ -135,6 +135,7 @@ def test_a_time_jump_forgets_the_past_within_one_frame(world: Any) -> None:
     assert stamp_ns(status.header) < before.result.stamp_ns
     assert world.node.session.latest.result.stamp_ns == stamp_ns(status.header)
     assert world.node.session.stream.synchroniser.sweeps.resets == 1
+    world.wait_for_trouble("time", "jumped back")
 
 
 def world_cameras() -> tuple[str, ...]:
