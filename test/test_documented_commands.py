@@ -74,7 +74,8 @@ def test_modules_and_scripts_exist(document: str, command: str) -> None:
 def test_launch_files_and_their_arguments_exist(document: str, command: str) -> None:
     file = shlex.split(command)[3]
     assert (ROOT / "launch" / file).is_file(), f"{document}: {command}"
-    pieces = (ROOT / "distillnerf_ros" / "launching.py").read_text(encoding="utf-8")
+    sources = [ROOT / "launch" / file, *(ROOT / "distillnerf_ros").glob("launch*.py")]
+    pieces = "".join(path.read_text(encoding="utf-8") for path in sources)
     for argument in LAUNCH_ARGUMENT.findall(command):
         assert f'"{argument}"' in pieces, f"{document}: {command}: no launch argument {argument!r}"
 
