@@ -54,6 +54,18 @@ def info(
         raise typer.Exit(1)
 
 
+@app.command()
+def phases(
+    bag: Annotated[Path, typer.Argument(help="rosbag2 folder, .mcap or .db3 file.")],
+    preset: Annotated[str, typer.Option(help="Camera layout: auto, a preset's name or a YAML file.")] = "auto",
+) -> None:
+    """Finds when each camera fires within a sweep; prints the line phases_ms of a preset."""
+    from distillnerf_core.streams.bag_phases import phases_of_bag
+
+    found = phases_of_bag(bag, preset)
+    typer.echo("phases_ms: {" + ", ".join(f"{name}: {phase:.1f}" for name, phase in found.items()) + "}")
+
+
 @app.command("from-frames")
 def from_frames(
     folder: Annotated[Path, typer.Argument(help="Folder with calib.json, frames/ and lidar/.")],
