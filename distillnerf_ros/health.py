@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from types import MappingProxyType
@@ -57,6 +57,7 @@ class HealthBoard:
         self._clock = clock
         self._lock = threading.Lock()
         self._conditions: dict[str, Condition] = {}
+        self._waiting: dict[str, Condition] = {}
         self._set_at: dict[str, float] = {}
         self._logged_at: dict[tuple[str, str], float] = {}
 
@@ -76,30 +77,47 @@ class HealthBoard:
         """Says that a part does not work."""
         self._set(part, Level.ERROR, message, values)
 
+    def retire(self, parts: Iterable[str], reason: str) -> None:
+        """Says of parts that nothing will be said of them; a name that ends with a space stands for all that follow.
+
+        Args:
+            parts: Parts, such as "sync", or "camera " for every camera.
+            reason: Why.
+        """
+        with self._lock:
+            for name in self._conditions:
+                if any(name == part or (part.endswith(" ") and name.startswith(part)) for part in parts):
+                    self._conditions[name] = Condition(Level.STALE, reason)
+                    self._waiting.pop(name, None)
+
+    def drop_retired(self) -> None:
+        """Forgets parts that nothing is known of."""
+        with self._lock:
+            stale = [name for name, condition in self._conditions.items() if condition.level is Level.STALE]
+            for name in stale:
+                del self._conditions[name]
+
     def level(self, part: str) -> Level:
         """Returns the severity of a part; STALE where nothing was said yet."""
         with self._lock:
+            self._take_waiting()
             condition = self._conditions.get(part)
         return Level.STALE if condition is None else condition.level
 
     def snapshot(self) -> dict[str, Condition]:
         """Returns all conditions by part."""
         with self._lock:
+            self._take_waiting()
             return dict(self._conditions)
 
-    def clear(self) -> None:
-        """Forgets everything."""
-        with self._lock:
-            self._conditions.clear()
-            self._set_at.clear()
-            self._logged_at.clear()
-
     def _set(self, part: str, level: Level, message: str, values: Mapping[str, object]) -> None:
-        texts = {key: _text(value) for key, value in values.items()}
+        condition = Condition(level, message, {key: _text(value) for key, value in values.items()})
         with self._lock:
             if self._is_held(part, level):
+                self._waiting[part] = condition
                 return
-            self._conditions[part] = Condition(level, message, texts)
+            self._waiting.pop(part, None)
+            self._conditions[part] = condition
             self._set_at[part] = self._clock()
             speak = level in (Level.WARN, Level.ERROR) and self._due(part, message)
         if speak:
@@ -111,6 +129,12 @@ class HealthBoard:
         if current is None or SEVERITY[current.level] <= SEVERITY[level]:
             return False
         return self._clock() - self._set_at[part] < HOLD_S
+
+    def _take_waiting(self) -> None:
+        """Lets what was said while a problem was held count, now that the time is over."""
+        over = [part for part in self._waiting if self._clock() - self._set_at[part] >= HOLD_S]
+        for part in over:
+            self._conditions[part] = self._waiting.pop(part)
 
     def _due(self, part: str, message: str) -> bool:
         kind = (part, FIGURES.sub("", message))

@@ -1,12 +1,13 @@
 """Queries that are kept are answered again on every new frame."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distillnerf_core.errors import DistillNerfError
+from distillnerf_core.language.text_space import EncodedQuery
 from distillnerf_core.perception.kept import KeptQueries, KeptQuery
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.perception.results import Output, PerceptionResult
@@ -59,8 +60,15 @@ class KeptAnswers:
             stamped = header(result.stamp_ns, self._base_frame)
             self._outputs.publish_points([answer for answer in answers if answer is not None], stamped)
         if self._outputs.heat_heard:
-            heat = self._pipeline.heat_images(result, [query.encoded for query in kept.values()])
-            self._outputs.publish_heat(heat, assembled)
+            self._publish_heat([query.encoded for query in kept.values()], result, assembled)
+
+    def _publish_heat(
+        self, queries: Sequence[EncodedQuery], result: PerceptionResult, assembled: AssembledFrame
+    ) -> None:
+        try:
+            self._outputs.publish_heat(self._pipeline.heat_images(result, queries), assembled)
+        except DistillNerfError as err:
+            self._board.warn("query", f"kept queries show no heat: {err}")
 
     def _answer(self, number: int, kept: KeptQuery, result: PerceptionResult) -> Answer | None:
         try:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SESSION_PARTS = ("camera ", "calibration ", "sync", "time", "input", "latency", "tf", "frame", "output")
+"""Parts of the diagnostics that only an active node knows of."""
+
 
 class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
     """Node `distillnerf`: surround cameras in; depth, semantic occupancy and answers to texts out.
@@ -175,9 +178,14 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
             pipeline.warm_up()
         self._report_language(pipeline)
         self._config, self._pipeline = config, pipeline
-        values = {"checkpoint": config.model.checkpoint or "embedded", "device": pipeline.device}
-        self.board.ok("model", "loaded", values)
+        self.board.ok("model", "loaded", self._model_values())
         self.get_logger().info(f"configured on {pipeline.device}")
+
+    def _model_values(self) -> dict[str, object]:
+        assert self._config is not None
+        assert self._pipeline is not None
+        model = self._config.model
+        return {"checkpoint": model.checkpoint or "embedded", "device": self._pipeline.device, "dtype": model.dtype}
 
     def _report_language(self, pipeline: "PerceptionPipeline") -> None:
         """Says whether texts will be answered; without them the node does the rest of its work."""
@@ -209,7 +217,8 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
             if self._search is None:
                 raise
             return
-        self._health = SessionHealth(self._session, self.board, self._config.diagnostics)
+        self.board.drop_retired()
+        self._health = SessionHealth(self._session, self.board, self._config.diagnostics, self._model_values())
         topics = ", ".join(camera.image_topic for camera in layout.cameras)
         self.board.ok("input", f"layout {layout.name}", {"topics": topics})
         self.get_logger().info(f"layout {layout.name}: {topics}")
@@ -219,6 +228,7 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
             self._search.stop()
         if self._session is not None:
             self._session.close()
+            self.board.retire(SESSION_PARTS, "the node is not active")
         self._search = self._session = self._health = None
 
     def _release(self) -> None:

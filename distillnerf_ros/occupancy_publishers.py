@@ -76,7 +76,9 @@ class OccupancyPublishers:
         if self._output_frame == self._base_frame:
             return None, self._base_frame
         try:
-            return self._lookup(self._output_frame, self._base_frame, stamp_ns), self._output_frame
+            placement = self._lookup(self._output_frame, self._base_frame, stamp_ns)
+            self._board.ok("output")
+            return placement, self._output_frame
         except TransformError as err:
             self._board.warn("output", f"occupancy is published in {self._base_frame}, not in tf.output_frame: {err}")
             return None, self._base_frame

@@ -8,6 +8,7 @@ from statistics import quantiles
 from distillnerf_core.streams.camera_set import CameraCounters
 from distillnerf_ros.config import DiagnosticsConfig
 from distillnerf_ros.health import HealthBoard
+from distillnerf_ros.memory import gpu_mib, resident_mib
 from distillnerf_ros.session import PerceptionSession
 
 RATE_WINDOW = 6
@@ -22,12 +23,16 @@ class SessionHealth:
         session: The active session.
         board: Where the conditions go.
         config: When to warn.
+        model: What to say of the network.
     """
 
-    def __init__(self, session: PerceptionSession, board: HealthBoard, config: DiagnosticsConfig) -> None:
+    def __init__(
+        self, session: PerceptionSession, board: HealthBoard, config: DiagnosticsConfig, model: Mapping[str, object]
+    ) -> None:
         self._session = session
         self._board = board
         self._config = config
+        self._model = model
         self._received: dict[str, deque[tuple[float, int]]] = {}
         self._missing: dict[str, deque[int]] = {}
         self._incomplete = 0
@@ -120,6 +125,11 @@ class SessionHealth:
 
     def _report_latency(self) -> None:
         latencies = list(self._session.latencies_ms)
+        memory = {"memory_mib": resident_mib(), "gpu_memory_mib": gpu_mib()}
+        if len(latencies) >= 2:
+            cuts = quantiles(latencies, n=100, method="inclusive")
+            memory |= {"p50_ms": cuts[49], "p99_ms": cuts[98]}
+        self._board.ok("model", "loaded", {**self._model, **memory})
         values: dict[str, object] = {"processed": self._session.processed, "dropped": self._session.dropped}
         if len(latencies) < 2:
             self._board.ok("latency", "no figures yet", values)

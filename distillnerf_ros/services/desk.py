@@ -119,7 +119,7 @@ class ServiceDesk:
             return await future
         response.status = Status.BUSY
         response.message = f"{lane.capacity} requests wait already: ask less often, or wait for each answer"
-        self._board.warn("services", f"{service.name}: {response.message}")
+        self._board.warn(service.part, f"{service.name}: {response.message}")
         return response
 
     def _respond(self, service: Service, request: Any, response: Any, start: float) -> Any:

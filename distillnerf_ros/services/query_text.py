@@ -23,14 +23,16 @@ def answer_query_text(scene: Scene, request: QueryText.Request, response: QueryT
     asked = KeptQuery(query, scene.pipeline.encode_query(query), request.frame_id, request.max_points)
     result = scene.pipeline.answer(scene.result, query, asked.encoded)
     response.query_id = scene.kept.next_number()
-    if request.keep:
-        _keep(scene, response.query_id, asked)
     _fill(scene, result, response)
     answer = Answer(response.query_id, result, request.max_points)
     if request.return_cloud:
         response.cloud = answer_cloud([answer], response.header)
     if request.publish:
         _publish(scene, asked, answer)
+    if request.keep:
+        # A question that was not answered is not kept; one about an old frame neither.
+        scene.check_age()
+        _keep(scene, response.query_id, asked)
 
 
 def _keep(scene: Scene, number: int, asked: KeptQuery) -> None:

@@ -43,3 +43,37 @@ def test_values_are_texts() -> None:
     board, _, _ = make_board()
     board.ok("sync", values={"rate_hz": 12.3456, "count": 3})
     assert dict(board.snapshot()["sync"].values) == {"rate_hz": "12.3", "count": "3"}
+
+
+def test_what_is_said_once_while_a_problem_is_held_counts_afterwards() -> None:
+    clock = Clock()
+    board = HealthBoard(lambda level, text: None, clock)
+    board.error("model", "checkpoint missing")
+    clock.now += 0.5
+    board.ok("model", "loaded", {"device": "cpu"})
+    assert board.level("model") is Level.ERROR
+    clock.now += 3.0
+    assert board.level("model") is Level.OK
+    assert board.snapshot()["model"].message == "loaded"
+
+
+def test_a_newer_problem_discards_what_waited() -> None:
+    clock = Clock()
+    board = HealthBoard(lambda level, text: None, clock)
+    board.error("model", "first")
+    board.ok("model")
+    clock.now += 1.0
+    board.error("model", "second")
+    clock.now += 3.5
+    assert board.snapshot()["model"].message == "second"
+
+
+def test_retired_parts_are_stale_and_can_be_forgotten() -> None:
+    board = HealthBoard(lambda level, text: None)
+    for part in ("camera A", "camera B", "sync", "model"):
+        board.ok(part)
+    board.retire(("camera ", "sync"), "the node is not active")
+    levels = {part: condition.level for part, condition in board.snapshot().items()}
+    assert levels == {"camera A": Level.STALE, "camera B": Level.STALE, "sync": Level.STALE, "model": Level.OK}
+    board.drop_retired()
+    assert set(board.snapshot()) == {"model"}
