@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from distillnerf_core.configuration import Config, load_config
 from distillnerf_core.errors import ConfigurationError
@@ -18,16 +18,29 @@ IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 DETECTION_TIME_NS = 10 * NANOSECONDS
 RectifyMode = Literal["auto", "on", "off"]
 _RECTIFIED_TOPIC = re.compile(r"(?:^|[/_])rect(?:ified)?(?:$|[/_])")
-_NAMED_TOPIC = re.compile(r"/([^/]+)/image_rect_compressed")
+_WORD = "[A-Za-z_][A-Za-z0-9_]*"
+_NAME = re.compile(_WORD)
+_TOPIC = re.compile(f"(?:~?/)?{_WORD}(?:/{_WORD})*")
+_NAMED_TOPIC = re.compile(f"/({_WORD})/image_rect_compressed")
 
 
 class CameraTopics(Config):
-    """Topics of one camera."""
+    """Topics of one camera; its name is a part of the names of output topics, so that ROS rules count for it, too."""
 
     name: str = Field(description="Name of the camera in all outputs.")
     image_topic: str = Field(description="Topic of its Image or CompressedImage messages.")
     info_topic: str = Field(default="", description="Topic of its CameraInfo; empty: calibration file.")
     frame: str = Field(default="", description="Optical frame; empty: as in the header of its CameraInfo.")
+
+    @model_validator(mode="after")
+    def _follows_ros_names(self) -> "CameraTopics":
+        allowed = "letters, digits and _ are allowed (A-Z, a-z), and a digit not at the beginning"
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"camera name {self.name!r}: {allowed}")
+        for key, topic in (("image_topic", self.image_topic), ("info_topic", self.info_topic)):
+            if not _TOPIC.fullmatch(topic) and (topic or key == "image_topic"):
+                raise ValueError(f"camera {self.name}, {key} {topic!r}: in each part between slashes {allowed}")
+        return self
 
 
 class Layout(Config):
@@ -112,13 +125,18 @@ def load_layout(name_or_path: str) -> Layout:
     Raises:
         ConfigurationError: If it is neither, or the file is invalid.
     """
+    folder = resources.files("distillnerf_core.streams") / "presets"
     if name_or_path in PRESETS:
-        folder = resources.files("distillnerf_core.streams") / "presets"
         with resources.as_file(folder / f"{name_or_path}.yaml") as path:
             return load_config(path, Layout)
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):
         return load_config(path, Layout)
+    if name_or_path == "custom":
+        raise ConfigurationError(
+            f"input preset 'custom': copy {folder / PRESETS[0]}.yaml, name your cameras and topics in the copy and "
+            "give its path as the preset"
+        )
     raise ConfigurationError(
         f"input preset {name_or_path!r}: expected auto, {', '.join(PRESETS)}, or the path of a YAML file"
     )

@@ -68,6 +68,44 @@ def test_unknown_presets_are_refused_with_the_names() -> None:
         load_layout("nuscenes")
 
 
+def test_custom_says_which_file_to_copy() -> None:
+    with pytest.raises(ConfigurationError, match=r"copy (\S+\.yaml).* path as the preset") as info:
+        load_layout("custom")
+    assert load_layout(str(info.value).split("copy ")[1].split(", ")[0]).name == "nuscenes_upper"
+
+
+@pytest.mark.parametrize(
+    ("camera", "named"),
+    [
+        ("name: front-left, image_topic: /left", "camera name 'front-left'"),
+        ("name: '2nd', image_topic: /left", "camera name '2nd'"),
+        ("name: größe, image_topic: /left", "camera name 'größe'"),
+        ("name: '', image_topic: /left", "camera name ''"),
+        ("name: left, image_topic: /left image", "camera left, image_topic '/left image'"),
+        ("name: left, image_topic: ''", "camera left, image_topic ''"),
+        ("name: left, image_topic: /left/", "camera left, image_topic '/left/'"),
+        ("name: left, image_topic: /left, info_topic: /a//b", "camera left, info_topic '/a//b'"),
+        ("name: left, image_topic: /left, info_topic: /1/info", "camera left, info_topic '/1/info'"),
+    ],
+)
+def test_names_that_ros_refuses_are_refused_with_file_and_camera(tmp_path: Path, camera: str, named: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"cameras:\n  - {{{camera}}}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"letters, digits and _ are allowed") as info:
+        load_layout(str(path))
+    assert str(path) in str(info.value)
+    assert named in str(info.value)
+
+
+@pytest.mark.parametrize("topic", ["~/left/image", "left/image", "/a/b__c/_d2"])
+def test_all_topic_names_of_ros_are_taken(topic: str) -> None:
+    assert rig_of(topic).topics() == (topic,)
+
+
+def test_topics_with_names_that_ros_refuses_are_not_recognised() -> None:
+    assert detect_layout({"/front-left/image_rect_compressed": COMPRESSED}) is None
+
+
 def test_values_of_the_user_win_over_the_preset() -> None:
     layout = load_layout("nuscenes_upper")
     config = layout.synchroniser_config(SynchroniserConfig(reference="CAM_BACK", phases_ms={"CAM_BACK": 3.0}))
