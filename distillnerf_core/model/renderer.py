@@ -133,6 +133,9 @@ def _rows(field: RadianceField, origins_m: Tensor, directions: Tensor, distances
 
 def _composite(content: Tensor, rows: Tensor, weights: Tensor, empty_row: int, negligible: float) -> Tensor:
     """Sums weights times content over each ray, reading only samples that matter; empty space holds zeros."""
+    if not content.shape[1]:
+        # PyTorch's kernel fails on tables without columns as soon as it shares the work among threads.
+        return weights.new_zeros(len(rows), 0)
     counted = (rows != empty_row) & (weights.detach() > negligible)
     offsets = torch.nn.functional.pad(counted.sum(dim=1).cumsum(0), (1, 0))
     return torch.nn.functional.embedding_bag(

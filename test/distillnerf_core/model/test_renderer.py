@@ -83,3 +83,15 @@ def test_jitter_moves_samples_but_not_the_surface() -> None:
     second = render_rays(slab, CONTENT, origins, directions, CONFIG, jitter=True)
     assert not torch.equal(first.distance_m, second.distance_m)
     torch.testing.assert_close(first.distance_m, second.distance_m, rtol=0.1, atol=0.0)
+
+
+def test_distance_alone_is_rendered_by_any_number_of_threads() -> None:
+    origins, directions = rays()
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        rendered = render_rays(make_slab(8.0), CONTENT[:, :0], origins, directions, CONFIG)
+    finally:
+        torch.set_num_threads(before)
+    assert rendered.features.shape == (5, 0)
+    torch.testing.assert_close(rendered.distance_m, 8.0 / directions[:, 0], rtol=0.06, atol=0.0)
