@@ -1,6 +1,7 @@
 """An active node's work: messages in, one inference thread, results out."""
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -47,8 +48,8 @@ class Job:
 
     Attributes:
         located: The sweep.
-        stamp_errors_ms: By how much each image missed its place in the sweep.
-        arrival_ns: Monotonic time of the last image's arrival.
+        stamp_errors_ms: By how much each image missed its place in the sweep, NaN where there is none.
+        arrival_ns: Monotonic time of the arrival of the sweep's last image.
         generation: Number of time jumps before it.
     """
 
@@ -114,8 +115,9 @@ class PerceptionSession:
         self.queries = QueryPublishers(node, self.stream.layout.names)
         self._kept = KeptAnswers(kept, pipeline, self.queries, self.base_from, self._base_frame, board)
         self._worker = NewestWinsWorker(self._work, "distillnerf inference")
-        self._worker.start()
         self._inputs = InputSubscriptions(node, layout, config.input.image_transport, config.input.reliability, self)
+        # Last: nothing can fail after it, so that no thread is left behind.
+        self._worker.start()
 
     @property
     def latest(self) -> PerceivedFrame | None:
@@ -161,8 +163,10 @@ class PerceptionSession:
 
         Complete sweeps leave at the next `poll`, when the CameraInfo that came with the image has been taken, too.
         """
-        self.arrivals_ns[camera] = time.monotonic_ns()
-        outcome = self.stream.add_image(camera, message, self._now_ns(), self._node.get_clock().now().nanoseconds)
+        arrival_ns = self.arrivals_ns[camera] = time.monotonic_ns()
+        receive_ns = self._node.get_clock().now().nanoseconds
+        with self._transforms_lock:  # a step back in time forgets transforms
+            outcome = self.stream.add_image(camera, message, self._now_ns(), receive_ns, arrival_ns)
         if outcome is AddOutcome.RESET:
             self._reset()
         elif outcome is AddOutcome.UNSTAMPED:
@@ -206,10 +210,8 @@ class PerceptionSession:
         if stamp_ns - self._last_submitted_ns < self._min_period_ns:
             return
         self._last_submitted_ns = stamp_ns
-        counters = [self.stream.synchroniser.counters[name] for name in located.sweep.cameras]
-        errors = tuple(counter.stamp_error_ns / 1e6 for counter in counters)
-        arrival_ns = max(self.arrivals_ns.values())
-        self._worker.submit(Job(located, errors, arrival_ns, self.frames.generation))
+        errors = tuple(math.nan if error is None else error / 1e6 for error in located.sweep.stamp_errors_ns)
+        self._worker.submit(Job(located, errors, located.sweep.taken_ns, self.frames.generation))
 
     def _reset(self) -> None:
         self.frames.forget()

@@ -24,12 +24,16 @@ class CameraSet:
         stamp_ns: Reference time of the sweep.
         stamps_ns: Stamp of each image, 0 where missing.
         payloads: What was given to `add` for each camera, None where missing.
+        stamp_errors_ns: Phase-compensated stamp of each image minus the sweep's time, None where missing.
+        taken_ns: When the last image of the set was taken, by the clock of `add`'s `taken_ns`.
     """
 
     cameras: tuple[str, ...]
     stamp_ns: int
     stamps_ns: tuple[int, ...]
     payloads: tuple[Any, ...]
+    stamp_errors_ns: tuple[int | None, ...]
+    taken_ns: int
 
     @property
     def present(self) -> tuple[bool, ...]:
@@ -55,7 +59,6 @@ class CameraCounters:
         unstamped: Images with a stamp of zero.
         last_stamp_ns: Stamp of the newest image.
         last_arrival_ns: Arrival of the newest image.
-        stamp_error_ns: Phase-compensated stamp minus the sweep's time, in the newest emitted sweep.
     """
 
     received: int = 0
@@ -66,7 +69,6 @@ class CameraCounters:
     unstamped: int = 0
     last_stamp_ns: int = 0
     last_arrival_ns: int = 0
-    stamp_error_ns: int = 0
 
 
 @dataclass

@@ -93,7 +93,9 @@ class FrameStream:
         config = self.config
         return FrameAssembler(height, width, minimum, config.max_image_pixels, config.max_fov_deg, self._masks)
 
-    def add_image(self, camera: str, message: Any, now_ns: int, receive_ns: int | None = None) -> AddOutcome:
+    def add_image(
+        self, camera: str, message: Any, now_ns: int, receive_ns: int | None = None, taken_ns: int | None = None
+    ) -> AddOutcome:
         """Takes an Image or CompressedImage of a camera; `poll` afterwards.
 
         Args:
@@ -102,12 +104,13 @@ class FrameStream:
             now_ns: The clock that waiting is measured by.
             receive_ns: Time of arrival by the clock of the transforms, which is the stamp where `use_receive_time`
                 is set; None: `now_ns`.
+            taken_ns: Now by the clock that latencies are measured by; None: `now_ns`.
         """
         stamp = stamp_ns(message.header)
         if self._synchroniser_config.use_receive_time:
             stamp = now_ns if receive_ns is None else receive_ns
         self._learn_phases(camera, stamp)
-        outcome = self.synchroniser.add(camera, stamp, now_ns, message)
+        outcome = self.synchroniser.add(camera, stamp, now_ns, message, taken_ns)
         if outcome is AddOutcome.RESET:
             if self._jump_log.allows():
                 logger.warning("time jumped back on camera %s: starting over", camera)

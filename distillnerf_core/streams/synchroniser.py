@@ -2,8 +2,8 @@
 
 import re
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import Field
@@ -47,11 +47,19 @@ class SynchroniserConfig(Config):
     )
 
 
+@dataclass(frozen=True)
+class _Image:
+    stamp_ns: int
+    taken_ns: int
+    payload: Any
+    error_ns: int = 0
+
+
 @dataclass(eq=False)
 class _Sweep:
     time_ns: int
     deadline_ns: int
-    images: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    images: dict[str, _Image] = field(default_factory=dict)
 
 
 class CameraSynchroniser:
@@ -75,7 +83,7 @@ class CameraSynchroniser:
         self.counters = {name: CameraCounters() for name in cameras}
         self.sweeps = SweepCounters()
         self._config = config
-        self._phases_ns = {name: round(config.phases_ms.get(name, 0.0) * 1e6) for name in cameras}
+        self._phases_ns = _phases_ns(cameras, config)
         self._reference = reference_camera(self.cameras, config.reference)
         self._tolerance_ns = round(config.tolerance_s * NANOSECONDS)
         self._jump_ns = round(config.backward_jump_s * NANOSECONDS)
@@ -84,7 +92,7 @@ class CameraSynchroniser:
         self._closed: deque[int] = deque(maxlen=_REMEMBERED_SETS)
         self._newest_emitted_ns: int | None = None
 
-    def add(self, camera: str, stamp_ns: int, arrival_ns: int, payload: Any) -> AddOutcome:
+    def add(self, camera: str, stamp_ns: int, arrival_ns: int, payload: Any, taken_ns: int | None = None) -> AddOutcome:
         """Takes an image.
 
         Args:
@@ -92,6 +100,7 @@ class CameraSynchroniser:
             stamp_ns: Exposure time, or its best substitute.
             arrival_ns: The caller's clock now.
             payload: The image; not None.
+            taken_ns: Now by the clock that latencies are measured by; None: `arrival_ns`.
         """
         counters = self.counters[camera]
         counters.received += 1
@@ -103,10 +112,28 @@ class CameraSynchroniser:
             self._reset()
         counters.last_stamp_ns = max(stamp_ns, counters.last_stamp_ns)
         counters.last_arrival_ns = arrival_ns
-        outcome = self._place(camera, stamp_ns, arrival_ns, payload)
-        counters.late += outcome is AddOutcome.LATE
-        counters.duplicate += outcome is AddOutcome.DUPLICATE
+        image = _Image(stamp_ns, arrival_ns if taken_ns is None else taken_ns, payload)
+        outcome = self._place(camera, image, arrival_ns + round(self._config.grace_s * NANOSECONDS))
         return AddOutcome.RESET if jumped else outcome
+
+    def set_phases(self, phases_ms: Mapping[str, float]) -> None:
+        """Takes other phases; counters stay, images that wait are grouped anew, closed sweeps stay closed.
+
+        Args:
+            phases_ms: Firing time of each camera within a sweep; 0 if absent.
+
+        Raises:
+            ConfigurationError: If an unknown camera is named.
+        """
+        config = self._config.model_copy(update={"phases_ms": dict(phases_ms)})
+        _check(self.cameras, config)
+        before_ns = self._phases_ns[self._reference]
+        self._config, self._phases_ns = config, _phases_ns(self.cameras, config)
+        self._shift(before_ns - self._phases_ns[self._reference])
+        waiting, self._pending = self._pending, []
+        for sweep in sorted(waiting, key=lambda item: item.deadline_ns):
+            for camera, image in sweep.images.items():
+                self._place(camera, image, sweep.deadline_ns)
 
     def poll(self, now_ns: int) -> list[CameraSet]:
         """Returns the due sweeps, oldest first; those below `min_cameras` are counted and dropped."""
@@ -130,17 +157,31 @@ class CameraSynchroniser:
             return 0
         return min((sweep.deadline_ns for sweep in self._pending), default=None)
 
-    def _place(self, camera: str, stamp: int, arrival_ns: int, payload: Any) -> AddOutcome:
-        time = stamp - self._phases_ns[camera]
+    def _shift(self, shift_ns: int) -> None:
+        """Moves the times of past sweeps so that the reference camera's stamps in them stay where they were."""
+        self._closed = deque((time + shift_ns for time in self._closed), maxlen=_REMEMBERED_SETS)
+        if self._newest_emitted_ns is not None:
+            self._newest_emitted_ns += shift_ns
+        for sweep in self._ready:
+            sweep.time_ns += shift_ns
+
+    def _place(self, camera: str, image: _Image, deadline_ns: int) -> AddOutcome:
+        outcome = self._group(camera, image, deadline_ns)
+        self.counters[camera].late += outcome is AddOutcome.LATE
+        self.counters[camera].duplicate += outcome is AddOutcome.DUPLICATE
+        return outcome
+
+    def _group(self, camera: str, image: _Image, deadline_ns: int) -> AddOutcome:
+        time = image.stamp_ns - self._phases_ns[camera]
         sweep = min(self._pending, key=lambda item: abs(item.time_ns - time), default=None)
         if sweep is None or abs(sweep.time_ns - time) > self._tolerance_ns:
             if self._is_late(time):
                 return AddOutcome.LATE
-            sweep = _Sweep(time, arrival_ns + round(self._config.grace_s * NANOSECONDS))
+            sweep = _Sweep(time, deadline_ns)
             self._pending.append(sweep)
         elif camera in sweep.images:
             return AddOutcome.DUPLICATE
-        sweep.images[camera] = (stamp, payload)
+        sweep.images[camera] = replace(image, error_ns=time - sweep.time_ns)
         if len(sweep.images) == len(self.cameras):
             self._release([sweep])
         elif len(self._pending) > _REMEMBERED_SETS:
@@ -185,18 +226,18 @@ class CameraSynchroniser:
         self.sweeps.emitted += 1
         self.sweeps.complete += len(sweep.images) == len(self.cameras)
         for name, counters in self.counters.items():
-            if name in sweep.images:
-                counters.used += 1
-                counters.stamp_error_ns = sweep.images[name][0] - self._phases_ns[name] - sweep.time_ns
-            else:
-                counters.missing += 1
+            counters.used += name in sweep.images
+            counters.missing += name not in sweep.images
+        reference = sweep.images.get(self._reference)
         expected = sweep.time_ns + self._phases_ns[self._reference]
-        images = [sweep.images.get(name, (0, None)) for name in self.cameras]
+        images = [sweep.images.get(name) for name in self.cameras]
         return CameraSet(
             cameras=self.cameras,
-            stamp_ns=sweep.images.get(self._reference, (expected, None))[0],
-            stamps_ns=tuple(stamp for stamp, _ in images),
-            payloads=tuple(payload for _, payload in images),
+            stamp_ns=expected if reference is None else reference.stamp_ns,
+            stamps_ns=tuple(0 if image is None else image.stamp_ns for image in images),
+            payloads=tuple(None if image is None else image.payload for image in images),
+            stamp_errors_ns=tuple(None if image is None else image.error_ns for image in images),
+            taken_ns=max(image.taken_ns for image in sweep.images.values()),
         )
 
 
@@ -207,6 +248,10 @@ def reference_camera(cameras: Sequence[str], reference: str) -> str:
     fronts = [name for name in cameras if re.search(r"front|forward", name, re.IGNORECASE)]
     straight = [name for name in fronts if not re.search(r"left|right", name, re.IGNORECASE)]
     return [*straight, *cameras][0]
+
+
+def _phases_ns(cameras: Sequence[str], config: SynchroniserConfig) -> dict[str, int]:
+    return {name: round(config.phases_ms.get(name, 0.0) * 1e6) for name in cameras}
 
 
 def _check(cameras: Sequence[str], config: SynchroniserConfig) -> None:

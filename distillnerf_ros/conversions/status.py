@@ -37,7 +37,7 @@ def frame_status(
 
     Args:
         perceived: The frame.
-        stamp_errors_ms: By how much each image missed its place in the sweep.
+        stamp_errors_ms: By how much each image missed its place in the sweep, NaN where there is none.
         stages_ms: Duration of each stage.
         totals: Running totals, the newest latency last.
         base_frame: Frame of the outputs.

@@ -1,5 +1,6 @@
 """Images in; depth, semantics, occupancy and status out."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,21 @@ def test_a_sweep_gives_every_output_with_frames_and_stamps(make_world: Callable[
     assert status.motion_compensated
     assert {"decode", "encode", "publish"} <= set(status.stages)
     assert status.occupied_voxels == len(points)
+
+
+def test_the_status_has_the_figures_of_its_own_sweep(make_world: Callable[..., Any]) -> None:
+    """The camera that is missing has no stamp error, and an image of the next sweep does not move the arrival."""
+    world = make_world(sync__grace_s=0.6)
+    world.listen("/distillnerf/status", FrameStatus)
+    world.activate()
+    world.publish_sweep(0, {"CAM_BACK": None})
+    time.sleep(0.3)
+    world.publish_sweep(1, {name: None for name in CAMERA_NAMES if name != "CAM_BACK"})
+    status = world.wait_for_message("/distillnerf/status")
+    errors = dict(zip(status.cameras, status.stamp_error_ms, strict=True))
+    assert np.isnan(errors.pop("CAM_BACK"))
+    assert np.abs(list(errors.values())).max() < 1.0
+    assert status.stage_ms[list(status.stages).index("wait")] > 450.0
 
 
 @pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "jpeg"])

@@ -45,6 +45,8 @@ def sweep(**payloads: Any) -> CameraSet:
         stamp_ns=START,
         stamps_ns=tuple(stamps[name] if name in payloads else 0 for name in CAMERAS),
         payloads=tuple(payloads.get(name) for name in CAMERAS),
+        stamp_errors_ns=tuple(0 if name in payloads else None for name in CAMERAS),
+        taken_ns=START,
     )
 
 
@@ -140,9 +142,9 @@ def test_extrinsics_are_motion_compensated() -> None:
 
 def test_lagging_transforms_are_waited_for_then_extrapolated() -> None:
     buffer = buffer_of_a_drive(0.1)
-    late = CameraSet(
-        CAMERAS, START + SECOND // 2, (START + SECOND // 2,) * 2 + (START + SECOND * 54 // 100,), (1, 1, 1)
-    )
+    middle = START + SECOND // 2
+    stamps = (middle, middle, START + SECOND * 54 // 100)
+    late = CameraSet(CAMERAS, middle, stamps, (1, 1, 1), (0, 0, 0), middle)
     locator = SweepLocator(buffer, MotionConfig())
     with pytest.raises(TransformError, match="after the newest"):
         locator.locate(late, CAMERAS, final=False)

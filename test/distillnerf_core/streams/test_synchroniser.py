@@ -45,7 +45,7 @@ def test_a_full_sweep_leaves_at_once_with_the_reference_stamp() -> None:
     assert one.missing == ()
     assert one.stamps_ns == tuple(stamp_of(name, 0.0) for name in NAMES)
     assert synchroniser.next_deadline_ns is None
-    assert synchroniser.counters["CAM_FRONT"].stamp_error_ns == 0
+    assert one.stamp_errors_ns == (0,) * len(NAMES)
 
 
 def test_a_missing_camera_is_masked_after_the_grace_time() -> None:
@@ -59,6 +59,29 @@ def test_a_missing_camera_is_masked_after_the_grace_time() -> None:
     assert one.stamp_ns == stamp_of("CAM_FRONT", 0.0)
     assert one.stamps_ns[NAMES.index("CAM_FRONT")] == 0
     assert synchroniser.counters["CAM_FRONT"].missing == 1
+
+
+def test_a_sweep_carries_its_own_stamp_errors_and_the_time_its_last_image_was_taken() -> None:
+    """Images of the next sweep, and gaps of this one, leave its figures alone."""
+    synchroniser = create()
+    for index, camera in enumerate([name for name in NAMES if name != "CAM_BACK"]):
+        stamp = stamp_of(camera, 0.0) + index * MS
+        synchroniser.add(camera, stamp, START, f"{camera}@0", taken_ns=100 + index)
+    for camera in NAMES:
+        synchroniser.add(camera, stamp_of(camera, 75.0), START + 75 * MS, f"{camera}@75", taken_ns=200)
+    older, newer = synchroniser.poll(START + 75 * MS)
+    assert dict(zip(NAMES, older.stamp_errors_ns, strict=True)) == {
+        **{name: index * MS for index, name in enumerate([name for name in NAMES if name != "CAM_BACK"])},
+        "CAM_BACK": None,
+    }
+    assert older.taken_ns == 104
+    assert newer.stamp_errors_ns == (0,) * len(NAMES)
+    assert newer.taken_ns == 200
+
+
+def test_arrival_stands_in_for_the_time_an_image_was_taken() -> None:
+    (one,) = feed(create(), 0.0)
+    assert one.taken_ns == max(one.stamps_ns) + 5 * MS
 
 
 def test_too_few_cameras_are_counted_and_named_but_never_leave() -> None:
