@@ -76,7 +76,7 @@ class SessionHealth:
         history = self._received.setdefault(name, deque(maxlen=RATE_WINDOW))
         history.append((time.monotonic(), counter.received))
         duration = history[-1][0] - history[0][0]
-        return (history[-1][1] - history[0][1]) / duration if duration > 0 else 0.0
+        return max(0, history[-1][1] - history[0][1]) / duration if duration > 0 else 0.0
 
     def _report_camera(
         self, name: str, silent_s: float, rate_hz: float, best_hz: float, figures: Mapping[str, object]

@@ -165,11 +165,13 @@ class FrameStream:
         known = self._synchroniser_config.phases_ms
         reference = reference_camera(self.layout.names, self._synchroniser_config.reference)
         known_zero = known.get(reference, 0.0)
-        if all(abs(known.get(name, 0.0) - known_zero - phase) < _PHASE_CHANGE_MS for name, phase in phases.items()):
+        before = {name: known.get(name, 0.0) - known_zero for name in self.layout.names}
+        if all(abs(before[name] - phase) < _PHASE_CHANGE_MS for name, phase in phases.items()):
             return
+        phases = before | phases  # a silent camera keeps its place
         logger.info("camera phases from stamps, ms: %s", {name: round(phase, 1) for name, phase in phases.items()})
         self._synchroniser_config = self._synchroniser_config.model_copy(update={"phases_ms": phases})
-        self.synchroniser = CameraSynchroniser(self.layout.names, self._synchroniser_config)
+        self.synchroniser.set_phases(phases)
 
     def _advance(self, sweeps: list[CameraSet], now_ns: int, *, final: bool) -> list[LocatedSweep]:
         self._waiting.extend(_Waiting(sweep, now_ns + self._timeout_ns) for sweep in sweeps)

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,8 @@ def stream(**motion: Any) -> FrameStream:
     return FrameStream(LAYOUT, StreamConfig(motion=MotionConfig(**motion)))
 
 
-def give_sweep(target: FrameStream, start: int) -> int:
-    for camera in sorted(LAYOUT.names, key=LAYOUT.phases_ms.__getitem__):
+def give_sweep(target: FrameStream, start: int, cameras: Sequence[str] = LAYOUT.names) -> int:
+    for camera in sorted(cameras, key=LAYOUT.phases_ms.__getitem__):
         stamp = start + round(LAYOUT.phases_ms[camera] * MS)
         pixels = np.zeros((20, 32, 3), np.uint8)
         target.add_image(camera, FACTORY.image(stamp, camera, pixels, "rgb8"), stamp)
@@ -170,6 +171,27 @@ def test_a_loop_of_the_bag_starts_everything_over() -> None:
     assert one.sweep.stamp_ns == START + round(7.6 * MS)
     assert one.poses.base_from_camera["CAM_BACK_LEFT"][0, 3] == pytest.approx(expected_x("CAM_BACK_LEFT"))
     assert live.synchroniser.sweeps.resets == 1
+
+
+def test_learning_phases_loses_neither_counters_nor_waiting_images() -> None:
+    config = SynchroniserConfig(auto_phase=True, phases_ms={"CAM_BACK": 40.0, "CAM_FRONT": 0.0})
+    live = FrameStream(LAYOUT, StreamConfig(synchroniser=config))
+    first = live.synchroniser
+    for cycle in range(40):
+        sweeps = live.synchroniser.poll(give_sweep(live, START + 75 * cycle * MS))
+    assert live.synchroniser is first
+    assert {counter.received for counter in live.synchroniser.counters.values()} == {40}
+    assert [sweep.missing for sweep in sweeps] == [()]
+
+
+def test_a_camera_that_is_silent_while_phases_are_learned_keeps_its_phase() -> None:
+    config = SynchroniserConfig(auto_phase=True, phases_ms=dict(LAYOUT.phases_ms) | {"CAM_FRONT_LEFT": 30.0})
+    live = FrameStream(LAYOUT, StreamConfig(synchroniser=config))
+    for cycle in range(40):
+        now = START + 75 * cycle * MS
+        give_sweep(live, now, LAYOUT.names if cycle > 30 else [name for name in LAYOUT.names if name != "CAM_BACK"])
+        sweeps = live.synchroniser.poll(now + 43 * MS)
+    assert [sweep.missing for sweep in sweeps] == [()]
 
 
 def test_bad_calibration_and_transforms_raise_and_are_remembered() -> None:

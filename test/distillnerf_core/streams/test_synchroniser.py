@@ -84,6 +84,51 @@ def test_arrival_stands_in_for_the_time_an_image_was_taken() -> None:
     assert one.taken_ns == max(one.stamps_ns) + 5 * MS
 
 
+def test_new_phases_group_waiting_images_anew_and_keep_the_figures() -> None:
+    """Learned phases are relative to the reference camera, so the times of all sweeps shift with them."""
+    synchroniser = create()
+    feed(synchroniser, 0.0)
+    feed(synchroniser, 75.0, NAMES[:5])
+    deadline = synchroniser.next_deadline_ns
+    relative = {name: phase - LAYOUT.phases_ms["CAM_FRONT"] for name, phase in LAYOUT.phases_ms.items()}
+    synchroniser.set_phases(relative)
+    assert synchroniser.next_deadline_ns == deadline
+    assert {name: counter.received for name, counter in synchroniser.counters.items()} == {
+        name: 1 + (name in NAMES[:5]) for name in NAMES
+    }
+    assert synchroniser.sweeps.emitted == 1
+    again = stamp_of("CAM_FRONT", 0.0)
+    assert synchroniser.add("CAM_FRONT", again, again, "of a closed sweep") is AddOutcome.LATE
+    (one,) = feed(synchroniser, 75.0, NAMES[5:])
+    assert one.missing == ()
+    assert one.stamp_ns == stamp_of("CAM_FRONT", 75.0)
+    assert one.stamp_errors_ns == pytest.approx((0,) * len(NAMES), abs=2)
+
+
+def test_images_that_wrong_phases_kept_apart_come_together() -> None:
+    synchroniser = create(phases_ms={name: 100.0 * index for index, name in enumerate(NAMES)}, tolerance_s=0.01)
+    assert feed(synchroniser, 0.0) == []
+    synchroniser.set_phases(LAYOUT.phases_ms)
+    (one,) = synchroniser.poll(START)
+    assert one.missing == ()
+
+
+def test_a_sweep_that_left_before_its_poll_keeps_its_time_under_new_phases() -> None:
+    synchroniser = create()
+    cameras = [name for name in NAMES if name != "CAM_FRONT"]
+    feed(synchroniser, 0.0, cameras)
+    for camera in NAMES:
+        synchroniser.add(camera, stamp_of(camera, 75.0), START + 75 * MS, camera)
+    synchroniser.set_phases({name: phase - 7.6 for name, phase in LAYOUT.phases_ms.items()})
+    older, _ = synchroniser.poll(START + 75 * MS)
+    assert older.stamp_ns == pytest.approx(stamp_of("CAM_FRONT", 0.0), abs=2)
+
+
+def test_phases_of_unknown_cameras_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'X'"):
+        create().set_phases({"X": 1.0})
+
+
 def test_too_few_cameras_are_counted_and_named_but_never_leave() -> None:
     synchroniser = create(min_cameras=4)
     feed(synchroniser, 0.0, ["CAM_FRONT", "CAM_BACK", "CAM_BACK_LEFT"])
