@@ -1,5 +1,6 @@
 """Recognises the cameras by looking at topic names and types."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ from rclpy.node import Node
 from distillnerf_core.streams.layouts import IMAGE_TYPES, PRESETS, Layout, detect_layout
 from distillnerf_ros.health import HealthBoard
 from distillnerf_ros.subscriptions import topic_types
+
+logger = logging.getLogger(__name__)
 
 PERIOD_S = 0.25
 PATIENCE_S = 10.0
@@ -20,7 +23,7 @@ class LayoutSearch:
     Args:
         node: Node that looks.
         board: Told what is missing.
-        found: Called once with the layout.
+        found: Called once with the layout; must not raise.
     """
 
     def __init__(self, node: Node, board: HealthBoard, found: Callable[[Layout], None]) -> None:
@@ -35,6 +38,15 @@ class LayoutSearch:
         self._node.destroy_timer(self._timer)
 
     def _look(self) -> None:
+        try:
+            self._decide()
+        except Exception as err:  # the node outlives a failed look, and looks again
+            if not self._node.context.ok():
+                return
+            logger.exception("looking for the cameras failed")
+            self._board.error("input", f"unexpected {type(err).__name__}: {err}; the log has the trace")
+
+    def _decide(self) -> None:
         types = topic_types(self._node)
         layout = detect_layout(types)
         patient = time.monotonic() < self._patience_ends

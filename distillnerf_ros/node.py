@@ -5,12 +5,15 @@ This module imports without torch: what is missing is said when the node is crea
 
 import logging
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.timer import Timer
 
 from distillnerf_core.errors import DistillNerfError
+from distillnerf_ros.all_or_nothing import all_or_nothing
 from distillnerf_ros.diagnostics import DiagnosticsPublisher
 from distillnerf_ros.health import HealthBoard, Level
 from distillnerf_ros.memory import free_memory
@@ -68,31 +71,12 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
         """Reads the parameters and loads the checkpoint; a problem leaves the node unconfigured."""
         if not (self._declared or self._declare()):
             return TransitionCallbackReturn.FAILURE
-        try:
-            self._configure()
-        except DistillNerfError as err:
-            self.board.error("model", str(err))
-            return TransitionCallbackReturn.FAILURE
-        except Exception as err:  # a node that cannot be configured says so and stays
-            logger.exception("configuring failed")
-            self.board.error("model", f"unexpected {type(err).__name__}: {err}; the log has the trace")
-            return TransitionCallbackReturn.FAILURE
-        return TransitionCallbackReturn.SUCCESS
+        done = self._attempt("model", self._configure)
+        return TransitionCallbackReturn.SUCCESS if done else TransitionCallbackReturn.FAILURE
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribes to the cameras, or looks for them where the preset is "auto"."""
-        from distillnerf_core.streams.layouts import load_layout
-        from distillnerf_ros.layout_search import LayoutSearch
-
-        assert self._config is not None
-        preset = self._config.input.preset
-        try:
-            if preset == "auto":
-                self._search = LayoutSearch(self, self.board, self._open_session)
-            else:
-                self._open_session(load_layout(preset))
-        except DistillNerfError as err:
-            self.board.error("input", str(err))
+        """Subscribes to the cameras, or looks for them where the preset is "auto"; a problem leaves it inactive."""
+        if not self._attempt("input", self._find_cameras):
             return TransitionCallbackReturn.FAILURE
         return super().on_activate(state)
 
@@ -202,6 +186,33 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
         except LanguageError as err:
             self.board.error("query", str(err))
 
+    def _attempt(self, part: str, work: Callable[[], None]) -> bool:
+        """Does work of which a problem is reported and nothing else: the node says so and stays."""
+        try:
+            work()
+        except DistillNerfError as err:
+            self.board.error(part, str(err))
+        except Exception as err:
+            logger.exception("%s: failed", part)
+            self.board.error(part, f"unexpected {type(err).__name__}: {err}; the log has the trace")
+        else:
+            return True
+        return False
+
+    def _find_cameras(self) -> None:
+        from distillnerf_core.streams.layouts import load_layout
+        from distillnerf_ros.layout_search import LayoutSearch
+
+        assert self._config is not None
+        preset = self._config.input.preset
+        if preset == "auto":
+            self._search = LayoutSearch(self, self.board, self._open_found)
+        else:
+            self._open_session(load_layout(preset))
+
+    def _open_found(self, layout: "Layout") -> None:
+        self._attempt("input", partial(self._open_session, layout))
+
     def _open_session(self, layout: "Layout") -> None:
         from distillnerf_ros.session import PerceptionSession
         from distillnerf_ros.session_health import SessionHealth
@@ -209,16 +220,14 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
         assert self._config is not None
         assert self._pipeline is not None
         assert self._desk is not None
-        kept = self._desk.kept
-        try:
-            self._session = PerceptionSession(self, layout, self._config, self._pipeline, self.board, kept)
-        except DistillNerfError as err:
-            self.board.error("input", str(err))
-            if self._search is None:
-                raise
-            return
+        with all_or_nothing(self):
+            self._session = PerceptionSession(self, layout, self._config, self._pipeline, self.board, self._desk.kept)
         self.board.drop_retired()
-        self._health = SessionHealth(self._session, self.board, self._config.diagnostics, self._model_values())
+        try:
+            self._health = SessionHealth(self._session, self.board, self._config.diagnostics, self._model_values())
+        except BaseException:
+            self._close_session()
+            raise
         topics = ", ".join(camera.image_topic for camera in layout.cameras)
         self.board.ok("input", f"layout {layout.name}", {"topics": topics})
         self.get_logger().info(f"layout {layout.name}: {topics}")
