@@ -9,6 +9,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
+from distillnerf_core.errors import ConfigurationError
 from distillnerf_ros.node import DistillNerfNode
 
 
@@ -33,9 +34,14 @@ class RosLogHandler(logging.Handler):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the node until it is interrupted; returns the exit status."""
+    """Runs the node until it is interrupted; returns the exit status, 2 where a parameter is refused."""
     rclpy.init(args=list(arguments) if arguments is not None else None)
-    node = DistillNerfNode()
+    try:
+        node = DistillNerfNode()
+    except ConfigurationError as err:
+        rclpy.logging.get_logger("distillnerf").fatal(str(err))
+        rclpy.try_shutdown()
+        return 2
     logging.getLogger().addHandler(RosLogHandler(node.get_logger()))
     try:
         rclpy.spin(node)

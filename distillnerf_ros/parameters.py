@@ -11,6 +11,7 @@ import annotated_types
 import pydantic
 from pydantic.fields import FieldInfo
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -55,9 +56,12 @@ def declare_parameters(node: Node, cls: type[Config], accepted: Callable[[], Non
         node: Node that declares them.
         cls: Configuration class.
         accepted: Called when a change was found valid, before the node holds the new values.
+
+    Raises:
+        ConfigurationError: Naming the parameter whose value at the start is of another type or out of range.
     """
     for spec in parameter_specs(cls):
-        node.declare_parameter(spec.name, spec.default, spec.descriptor)
+        _declare(node, spec)
 
     names = {spec.name for spec in parameter_specs(cls)}
 
@@ -97,6 +101,16 @@ def read_parameters(node: Node, cls: type[ConfigT], changes: Mapping[str, Any] |
             place = place.setdefault(section, {})
         place[last] = _from_ros(value, _field(cls, spec.name), spec.name)
     return parse_config(nested, cls, f"parameters of {node.get_fully_qualified_name()}")
+
+
+def _declare(node: Node, spec: ParameterSpec) -> None:
+    try:
+        node.declare_parameter(spec.name, spec.default, spec.descriptor)
+    except InvalidParameterTypeException as err:
+        hint = "; this number needs a point: write 10.0, not 10" if isinstance(spec.default, float) else ""
+        raise ConfigurationError(f"parameter {spec.name}: {err}{hint}") from err
+    except InvalidParameterValueException as err:
+        raise ConfigurationError(f"parameter {spec.name}: {err}") from err
 
 
 def _descriptor(name: str, field: FieldInfo) -> ParameterDescriptor:
