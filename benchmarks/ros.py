@@ -36,6 +36,7 @@ from benchmarks.ros_usual import usual_ways
 from distillnerf_core.perception import pipeline as pipeline_module
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.perception.results import Output, PerceptionResult
+from distillnerf_ros.main import SWITCH_INTERVAL_S
 from distillnerf_ros.node import DistillNerfNode
 
 DOMAIN = 87
@@ -94,6 +95,7 @@ class Measurement:
 
     def run(self) -> Run:
         """Starts node and cameras, and returns what was measured."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         rclpy.init(domain_id=DOMAIN)
         overrides = {"auto_activate": True, "input.preset": "nuscenes_upper"}
         node = DistillNerfNode(parameter_overrides=[Parameter(key, value=value) for key, value in overrides.items()])

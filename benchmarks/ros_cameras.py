@@ -137,10 +137,10 @@ def _schedule(rate_hz: float, seconds: float) -> list[tuple[float, int]]:
 def _jpeg(random: np.random.Generator) -> "array[int]":
     """Returns a picture that takes about as many bytes as a street does."""
     picture = np.zeros((900, 1600, 3), dtype=np.float32)
-    for cells, strength in ((9, 90.0), (90, 40.0), (450, 16.0)):
+    for cells, strength in ((9, 70.0), (60, 18.0), (300, 2.0)):
         noise = random.standard_normal((cells, cells * 16 // 9, 3)).astype(np.float32)
         picture += strength * cv2.resize(noise, (1600, 900), interpolation=cv2.INTER_CUBIC)
-    encoded, data = cv2.imencode(".jpg", (picture + 128).clip(0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    encoded, data = cv2.imencode(".jpg", (picture + 128).clip(0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 80])
     assert encoded
     return byte_array(data)
 

@@ -13,6 +13,11 @@ from distillnerf_core.errors import ConfigurationError
 from distillnerf_ros.node import DistillNerfNode
 
 
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread of Python may hold up the others. Python's own 5 ms add up: decoding and publishing take the
+interpreter some hundred times a frame, while the executor takes messages (`python -m benchmarks.ros`)."""
+
+
 class RosLogHandler(logging.Handler):
     """Hands the library's log records to the node's logger.
 
@@ -35,6 +40,7 @@ class RosLogHandler(logging.Handler):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the node until it is interrupted; returns the exit status, 2 where a parameter is refused."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     rclpy.init(args=list(arguments) if arguments is not None else None)
     try:
         node = DistillNerfNode()
