@@ -4,10 +4,12 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from launch.action import Action
-from launch.actions import ExecuteProcess, LogInfo, RegisterEventHandler
+from launch.actions import EmitEvent, ExecuteProcess, LogInfo, RegisterEventHandler
 from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
 from launch_ros.actions import Node
 
 from distillnerf_core import __version__
@@ -75,7 +77,27 @@ def simulation_actions(context: LaunchContext) -> list[Action]:
         # One thread: the street is cast in small pieces, which threads only make wait for each other.
         additional_env={"OMP_NUM_THREADS": "1"},
     )
-    return [RegisterEventHandler(OnProcessExit(target_action=simulate, on_exit=_player(context, path))), simulate]
+
+    def play(event: Any, context: LaunchContext) -> list[Action]:
+        return after_simulation(event.returncode, path, context)
+
+    return [RegisterEventHandler(OnProcessExit(target_action=simulate, on_exit=play)), simulate]
+
+
+def after_simulation(status: int, path: Path, context: LaunchContext) -> list[Action]:
+    """Returns the player of a simulated recording, or what ends everything where the simulation failed.
+
+    Args:
+        status: Exit status of the simulation.
+        path: The recording that it was to write.
+        context: Context of the launch, which may be ending already.
+    """
+    if context.is_shutdown:
+        return []
+    if status == 0:
+        return _player(context, path)
+    reason = f"the simulation failed with status {status}, so that {path} cannot be played: its error is above"
+    return [LogInfo(msg=reason), EmitEvent(event=Shutdown(reason=reason))]
 
 
 def _player_arguments(loop: str) -> list[Action]:

@@ -12,7 +12,6 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 from distillnerf_core.errors import ConfigurationError
 from distillnerf_ros.node import DistillNerfNode
 
-
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread of Python may hold up the others. Python's own 5 ms add up: decoding and publishing take the
 interpreter some hundred times a frame, while the executor takes messages (`python -m benchmarks.ros`)."""

@@ -81,6 +81,8 @@ class FrameStream:
         self._jump_log = LogThrottle()
         self._locator = SweepLocator(self.transforms, config.motion)
         self._timeout_ns = round(config.motion.timeout_s * NANOSECONDS)
+        # New transforms may be here before their images: by less than a jump, so that old ones are told apart.
+        self._lead_ns = round(config.synchroniser.backward_jump_s * NANOSECONDS / 2)
         self._waiting: deque[_Waiting] = deque()
         self._frames = camera_frames(layout, config.camera_frames)
         if config.calibration_file:
@@ -115,6 +117,7 @@ class FrameStream:
             if self._jump_log.allows():
                 logger.warning("time jumped back on camera %s: starting over", camera)
             self._waiting.clear()
+            self.transforms.forget_ahead_of(stamp + self._lead_ns)
         elif outcome is AddOutcome.UNSTAMPED:
             self.last_problem = f"{camera}: image stamps are 0; set use_receive_time, or stamp the images"
         return outcome

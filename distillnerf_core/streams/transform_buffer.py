@@ -101,6 +101,10 @@ class TransformBuffer:
         """Forgets all moving transforms, after a jump in time; static ones stay."""
         self._edges = {child: edge for child, edge in self._edges.items() if edge.static}
 
+    def forget_ahead_of(self, stamp_ns: int) -> None:
+        """Forgets moving transforms with poses after a time: they are from before a jump back to it."""
+        self._edges = {child: edge for child, edge in self._edges.items() if edge.static or edge.newest_ns <= stamp_ns}
+
     def connected(self, first: str, second: str) -> bool:
         """Tells whether both frames hang on one tree."""
         known = self.frames

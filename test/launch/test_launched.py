@@ -99,6 +99,13 @@ def test_a_simulated_street_is_recorded_once(launch_file: Callable[..., Any], tm
     second.wait_for("played")
 
 
+def test_a_simulation_that_fails_ends_everything_and_says_so(launch_file: Callable[..., Any], tmp_path: Path) -> None:
+    launched = launch_file("simulation", {"XDG_CACHE_HOME": str(tmp_path)}, seconds=-1.0, width=64, player="own")
+    launched.wait_for("the simulation failed with status")
+    launched.process.wait(40)
+    assert "distillnerf_bag_player" not in launched.text
+
+
 @pytest.mark.parametrize(("name", "words"), [("absent", "does not exist"), ("foxglove", "distillnerf bag convert")])
 def test_what_cannot_be_played_is_said_at_once(
     launch_file: Callable[..., Any], tmp_path: Path, name: str, words: str

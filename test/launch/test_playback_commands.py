@@ -47,3 +47,20 @@ def test_the_own_player_stands_in_or_is_asked_for(context: Any, bag: Path, monke
         (action,) = launch_playback.bag_actions(context)
         assert isinstance(action, Node)
         assert action.node_executable == "distillnerf_bag_player"
+
+
+def test_a_failed_simulation_ends_everything_and_says_so(context: Any, tmp_path: Path) -> None:
+    from launch.actions import EmitEvent, LogInfo
+
+    from distillnerf_ros import launch_playback
+
+    context.launch_configurations["player"] = "own"
+    said, end = launch_playback.after_simulation(2, tmp_path / "street.mcap", context)
+    assert isinstance(said, LogInfo)
+    text = "".join(part.perform(context) for part in said.msg)
+    assert "status 2" in text
+    assert "street.mcap" in text
+    assert isinstance(end, EmitEvent)
+    assert end.event.reason == text
+    (player,) = launch_playback.after_simulation(0, tmp_path / "street.mcap", context)
+    assert player.node_executable == "distillnerf_bag_player"

@@ -252,3 +252,11 @@ def test_numbers_of_any_kind_give_a_pose_or_our_error(values: list[float], sec: 
         assert buffer.frames == frozenset()
     else:
         assert np.isfinite(buffer.lookup_latest("map", "base_link")).all()
+
+
+def test_moving_transforms_ahead_of_a_time_are_forgotten_and_static_ones_stay() -> None:
+    buffer = driving()
+    buffer.add("base_link", "LIDAR", START + 5 * SECOND, pose(0.9), static=True)
+    buffer.add("base_link", "WHEEL", START + SECOND // 2, pose(0.1))
+    buffer.forget_ahead_of(START + SECOND // 2)
+    assert buffer.frames == {"base_link", "CAM", "LIDAR", "WHEEL"}
