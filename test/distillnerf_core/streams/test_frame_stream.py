@@ -131,6 +131,10 @@ def stream(**motion: Any) -> FrameStream:
     return FrameStream(LAYOUT, StreamConfig(motion=MotionConfig(**motion)))
 
 
+def learning_stream(phases_ms: dict[str, float]) -> FrameStream:
+    return FrameStream(LAYOUT, StreamConfig(synchroniser=SynchroniserConfig(auto_phase=True, phases_ms=phases_ms)))
+
+
 def give_sweep(target: FrameStream, start: int, cameras: Sequence[str] = LAYOUT.names) -> int:
     for camera in sorted(cameras, key=LAYOUT.phases_ms.__getitem__):
         stamp = start + round(LAYOUT.phases_ms[camera] * MS)
@@ -162,11 +166,9 @@ def test_a_loop_of_the_bag_starts_everything_over() -> None:
     live = stream()
     for cycle in range(30):
         now = START + 75 * cycle * MS
-        live.add_transforms(FACTORY.transforms(poses_at(now)))
-        live.add_transforms(FACTORY.transforms(poses_at(now + 43 * MS)))
+        live.add_transforms(FACTORY.transforms(poses_at(now) + poses_at(now + 43 * MS)))
         assert len(live.poll(give_sweep(live, now))) == 1
-    live.add_transforms(FACTORY.transforms(poses_at(START)))
-    live.add_transforms(FACTORY.transforms(poses_at(START + 43 * MS)))
+    live.add_transforms(FACTORY.transforms(poses_at(START) + poses_at(START + 43 * MS)))
     (one,) = live.poll(give_sweep(live, START))
     assert one.sweep.stamp_ns == START + round(7.6 * MS)
     assert one.poses.base_from_camera["CAM_BACK_LEFT"][0, 3] == pytest.approx(expected_x("CAM_BACK_LEFT"))
@@ -176,16 +178,14 @@ def test_a_loop_of_the_bag_starts_everything_over() -> None:
 def test_no_pose_from_before_a_jump_of_the_images_answers() -> None:
     live = stream()
     for cycle in range(8):
-        live.add_transforms(FACTORY.transforms(poses_at(START + 75 * cycle * MS)))
-        give_sweep(live, START + 75 * cycle * MS)
+        live.add_transforms(FACTORY.transforms(poses_at(give_sweep(live, START + 75 * cycle * MS))))
     give_sweep(live, START + 150 * MS, ["CAM_FRONT"])
     with pytest.raises(TransformError, match="not connected"):
         live.transforms.lookup("map", START + 160 * MS, "base_link", START + 160 * MS, "map")
 
 
 def test_learning_phases_loses_neither_counters_nor_waiting_images() -> None:
-    config = SynchroniserConfig(auto_phase=True, phases_ms={"CAM_BACK": 40.0, "CAM_FRONT": 0.0})
-    live = FrameStream(LAYOUT, StreamConfig(synchroniser=config))
+    live = learning_stream({"CAM_BACK": 40.0})
     for cycle in range(40):
         sweeps = live.synchroniser.poll(give_sweep(live, START + 75 * cycle * MS))
     assert {counter.received for counter in live.synchroniser.counters.values()} == {40}
@@ -193,8 +193,7 @@ def test_learning_phases_loses_neither_counters_nor_waiting_images() -> None:
 
 
 def test_a_camera_that_is_silent_while_phases_are_learned_keeps_its_phase() -> None:
-    config = SynchroniserConfig(auto_phase=True, phases_ms=dict(LAYOUT.phases_ms) | {"CAM_FRONT_LEFT": 30.0})
-    live = FrameStream(LAYOUT, StreamConfig(synchroniser=config))
+    live = learning_stream(LAYOUT.phases_ms | {"CAM_FRONT_LEFT": 30.0})
     for cycle in range(40):
         cameras = LAYOUT.names if cycle > 30 else [name for name in LAYOUT.names if name != "CAM_BACK"]
         sweeps = live.synchroniser.poll(give_sweep(live, START + 75 * cycle * MS, cameras))
