@@ -241,8 +241,7 @@ def test_calibration_files_serve_bags_without_camera_info(tmp_path: Path) -> Non
 
 
 def test_arrival_is_the_stamp_where_receive_time_is_asked_for() -> None:
-    config = StreamConfig(synchroniser=SynchroniserConfig(use_receive_time=True))
-    live = FrameStream(LAYOUT, config)
+    live = FrameStream(LAYOUT, StreamConfig(synchroniser=SynchroniserConfig(use_receive_time=True)))
     live.transforms.add("odom", "base_link", START, np.eye(4))
     for name in LAYOUT.names:
         live.transforms.add("base_link", name, START, np.eye(4), static=True)
