@@ -42,6 +42,7 @@ def test_untouched_parameters_give_the_defaults(world: Any) -> None:
     expected = NodeConfig().model_dump()
     expected["input"]["preset"] = "nuscenes_upper"
     expected["model"]["checkpoint"] = read.model.checkpoint
+    expected["sync"]["grace_s"], expected["input"]["reliability"] = 0.5, "reliable"
     assert read.model_dump() == expected
 
 

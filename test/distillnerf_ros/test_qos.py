@@ -7,7 +7,8 @@ from distillnerf_ros.msg import FrameStatus
 from rclpy.qos import ReliabilityPolicy
 
 
-def test_outputs_are_reliable_and_inputs_best_effort(world: Any) -> None:
+def test_outputs_are_reliable_and_inputs_best_effort(make_world: Callable[..., Any]) -> None:
+    world = make_world(input__reliability="best_effort")
     world.activate()
     (output,) = world.client.get_publishers_info_by_topic("/distillnerf/occupancy/points")
     assert output.qos_profile.reliability is ReliabilityPolicy.RELIABLE
@@ -19,7 +20,7 @@ def test_parameters_override_them(make_world: Callable[..., Any]) -> None:
     status, image = "/distillnerf/status", "/CAM_FRONT/image_rect_compressed"
     overrides = {
         f"qos_overrides.{status}.publisher.reliability": "best_effort",
-        f"qos_overrides.{image}.subscription.reliability": "reliable",
+        f"qos_overrides.{image}.subscription.reliability": "best_effort",
     }
     world = make_world(**overrides)
     world.listen(status, FrameStatus)
@@ -27,8 +28,8 @@ def test_parameters_override_them(make_world: Callable[..., Any]) -> None:
     (output,) = world.client.get_publishers_info_by_topic(status)
     assert output.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
     (images,) = world.client.get_subscriptions_info_by_topic(image)
-    assert images.qos_profile.reliability is ReliabilityPolicy.RELIABLE
+    assert images.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
     (other,) = world.client.get_subscriptions_info_by_topic("/CAM_BACK/image_rect_compressed")
-    assert other.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
+    assert other.qos_profile.reliability is ReliabilityPolicy.RELIABLE
     described = world.node.describe_parameter(f"qos_overrides.{status}.publisher.reliability")
     assert "reliability" in described.description
