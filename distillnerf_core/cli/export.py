@@ -13,6 +13,7 @@ from distillnerf_core.cli.recording import (
     OpenRecording,
     PresetOption,
     QueryOption,
+    model_options,
     open_recording,
 )
 
@@ -52,12 +53,11 @@ def export(
     if mesh:
         load_marching_cubes()  # says what is missing before minutes of inference
     ply, npz = (True, True) if not (ply or npz or mesh) else (ply, npz)
-    recording = open_recording(bag, checkpoint, query or (), device, preset, config, model or ())
+    recording = open_recording(bag, checkpoint, query or (), device, preset, config, model_options(model or ()))
     pipeline = recording.pipeline
     result = pipeline.perceive(_frame(recording, frame).frame)
     files = write_array_files(out, result) if npz else []
-    if ply:
-        files += write_point_files(out, result)
+    files += write_point_files(out, result) if ply else []
     if mesh:
         files += write_mesh_files(out, result, pipeline.config.occupancy.density_threshold)
     if recording.asked is not None:

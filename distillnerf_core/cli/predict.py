@@ -5,10 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from distillnerf_core.cli.recording import (
+    CheckpointOption,
+    ConfigOption,
+    DeviceOption,
+    OpenRecording,
+    PresetOption,
+    QueryOption,
+    open_recording,
+)
+
 if TYPE_CHECKING:
     from distillnerf_core.model.progress import ProgressListener
     from distillnerf_core.perception.pipeline import PerceptionPipeline
-    from distillnerf_core.perception.query import TextQuery
     from distillnerf_core.streams.frame_assembler import AssembledFrame
 
 app = typer.Typer()
@@ -21,14 +30,12 @@ _PATIENCE_S = (2.0, 0.5)
 def predict(
     bag: Annotated[Path, typer.Argument(help="rosbag2 folder, .mcap or .db3 file.")],
     out: Annotated[Path, typer.Option(help="Folder for pictures, depth, occupancy and summary.json.")],
-    query: Annotated[list[str] | None, typer.Option(help="What to look for; may be given several times.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Predictor to run; default: the shipped one.")] = None,
+    query: QueryOption = None,
+    checkpoint: CheckpointOption = None,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Stop after this many frames.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file of perception outputs (depth, occupancy, query).")
-    ] = None,
-    preset: Annotated[str, typer.Option(help="Camera layout: auto, a preset's name or a YAML file.")] = "auto",
+    device: DeviceOption = "auto",
+    config: ConfigOption = None,
+    preset: PresetOption = "auto",
     prior_size: Annotated[
         int, typer.Option(help="Published network: shorter side of its depth prior's images; 0: 518, as published.")
     ] = 0,
@@ -40,65 +47,46 @@ def predict(
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the summary here.")] = None,
 ) -> None:
     """Runs the perception pipeline on a bag, without ROS."""
-    from distillnerf_core.configuration import load_config, parse_config
+    from distillnerf_core.configuration import parse_config
     from distillnerf_core.errors import BagError
     from distillnerf_core.model.options import ModelOptions
-    from distillnerf_core.perception.config import PerceptionConfig
-    from distillnerf_core.perception.pipeline import PerceptionPipeline
-    from distillnerf_core.perception.query import TextQuery
-    from distillnerf_core.streams.bag_frames import BagFrameSource
-    from distillnerf_core.streams.stream_config import StreamConfig
 
-    settings = load_config(config, PerceptionConfig) if config else PerceptionConfig()
-    asked = TextQuery(tuple(query)) if query else None
     run = {"prior_size": prior_size, "dtype": dtype}
     language = {"clip_folder": clip_folder, "clip_compression": clip_compression}
     options = parse_config({**run, **language}, ModelOptions, "options of predict")
-    pipeline = PerceptionPipeline.from_checkpoint(checkpoint, settings, device, options=options)
-    _check_texts(pipeline, asked)
-    source = BagFrameSource(bag, *pipeline.input_size, StreamConfig(preset=preset))
+    recording = open_recording(bag, checkpoint, query or (), device, preset, config, options)
+    if recording.asked is None:
+        _warn_of_missing_texts(recording.pipeline)
     frames: list[dict[str, Any]] = []
     try:
-        _perceive_all(source, pipeline, asked, out, max_frames, frames)
+        _perceive_all(recording, out, max_frames, frames)
     except BagError:
         # What a cut recording gave before its end is kept.
-        _report(frames, list(source.problems), out, json_file)
+        _report(frames, list(recording.source.problems), out, json_file)
         raise
-    _report(frames, list(source.problems), out, json_file)
-    if not frames:
-        reasons = "; ".join(source.problems) or "no complete sweep of cameras"
-        raise BagError(f"{bag}: no frame could be perceived: {reasons}")
+    _report(frames, list(recording.source.problems), out, json_file)
 
 
-def _check_texts(pipeline: "PerceptionPipeline", asked: "TextQuery | None") -> None:
+def _warn_of_missing_texts(pipeline: "PerceptionPipeline") -> None:
     """Fails before minutes of inference where texts are meant to work; elsewhere says that they do not."""
     from distillnerf_core.errors import LanguageError
     from distillnerf_core.language.text_space import NoTexts
 
-    if asked is not None:
-        pipeline.encode_query(asked)
-    elif isinstance(pipeline.language, NoTexts):
+    if isinstance(pipeline.language, NoTexts):
         if pipeline.language.faulty:
             raise LanguageError(pipeline.language.reason)
         typer.echo(f"warning: {pipeline.language.reason}", err=True)
 
 
-def _perceive_all(
-    source: Any,
-    pipeline: "PerceptionPipeline",
-    asked: "TextQuery | None",
-    out: Path,
-    max_frames: int | None,
-    frames: list[dict[str, Any]],
-) -> None:
+def _perceive_all(recording: OpenRecording, out: Path, max_frames: int | None, frames: list[dict[str, Any]]) -> None:
     from tqdm import tqdm
 
     from distillnerf_core.model.progress import PatientListener
 
     with tqdm(desc="predict", unit="frame", total=max_frames) as bar:
-        for number, assembled in enumerate(source):
+        for number, assembled in enumerate(recording.frames()):
             listener = PatientListener(lambda progress, _: bar.set_postfix_str(str(progress)), *_PATIENCE_S)
-            frames.append(_perceive_one(assembled, pipeline, asked, out / f"frame_{number:04d}", listener))
+            frames.append(_perceive_one(assembled, recording, out / f"frame_{number:04d}", listener))
             bar.set_postfix_str("", refresh=False)
             bar.update()
             if max_frames is not None and len(frames) >= max_frames:
@@ -106,16 +94,13 @@ def _perceive_all(
 
 
 def _perceive_one(
-    assembled: "AssembledFrame",
-    pipeline: "PerceptionPipeline",
-    asked: "TextQuery | None",
-    folder: Path,
-    progress: "ProgressListener",
+    assembled: "AssembledFrame", recording: OpenRecording, folder: Path, progress: "ProgressListener"
 ) -> dict[str, Any]:
     from distillnerf_core.perception.export import write_image, write_result
     from distillnerf_core.perception.pictures.overview import QueryPicture, draw_overview
     from distillnerf_core.perception.summary import describe_frame
 
+    pipeline, asked = recording.pipeline, recording.asked
     result = pipeline.perceive(assembled.frame, progress=progress)
     answer = pipeline.query(result, asked) if asked else None
     pictures = []

@@ -1,4 +1,4 @@
-"""Opens what `export` and `view` work on: a recording, and the pipeline that perceives it."""
+"""Opens what `predict`, `export` and `view` work on: a recording, and the pipeline that perceives it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from distillnerf_core.model.options import ModelOptions
     from distillnerf_core.perception.pipeline import PerceptionPipeline
     from distillnerf_core.perception.query import TextQuery
     from distillnerf_core.streams.bag_frames import BagFrameSource
@@ -65,15 +66,14 @@ def open_recording(
     device: str = "auto",
     preset: str = "auto",
     config: Path | None = None,
-    model: Sequence[str] = (),
+    options: "ModelOptions | None" = None,
 ) -> OpenRecording:
     """Opens a recording and loads the network; what is wrong with options shows before minutes of inference.
 
     Raises:
         DistillNerfError: If the recording, the checkpoint or an option cannot be used.
     """
-    from distillnerf_core.configuration import load_config, parse_config
-    from distillnerf_core.model.options import ModelOptions
+    from distillnerf_core.configuration import load_config
     from distillnerf_core.perception.config import PerceptionConfig
     from distillnerf_core.perception.pipeline import PerceptionPipeline
     from distillnerf_core.perception.query import TextQuery
@@ -82,7 +82,6 @@ def open_recording(
 
     settings = load_config(config, PerceptionConfig) if config else PerceptionConfig()
     asked = TextQuery(tuple(query)) if query else None
-    options = parse_config(_assignments(model), ModelOptions, "--model")
     pipeline = PerceptionPipeline.from_checkpoint(checkpoint, settings, device, options=options)
     if asked is not None:
         pipeline.encode_query(asked)
@@ -91,15 +90,22 @@ def open_recording(
     return OpenRecording(pipeline, source, asked, stream.motion.base_frame)
 
 
-def _assignments(texts: Sequence[str]) -> dict[str, Any]:
+def model_options(texts: Sequence[str]) -> "ModelOptions":
+    """Reads the values of the option --model.
+
+    Raises:
+        ConfigurationError: Naming what is wrong with them.
+    """
     import yaml
 
+    from distillnerf_core.configuration import parse_config
     from distillnerf_core.errors import ConfigurationError
+    from distillnerf_core.model.options import ModelOptions
 
-    values = {}
+    values: dict[str, Any] = {}
     for text in texts:
         name, separator, value = text.partition("=")
         if not separator or not name:
             raise ConfigurationError(f"--model {text!r}: expected NAME=VALUE, such as prior_size=252")
         values[name] = yaml.safe_load(value)
-    return values
+    return parse_config(values, ModelOptions, "--model")

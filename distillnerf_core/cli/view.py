@@ -13,6 +13,7 @@ from distillnerf_core.cli.recording import (
     OpenRecording,
     PresetOption,
     QueryOption,
+    model_options,
     open_recording,
 )
 from distillnerf_core.errors import ConfigurationError
@@ -57,7 +58,7 @@ def view(
         _open(scene, save, connect)
         watch(scene, node, max_frames)
     elif bag is not None:
-        recording = open_recording(bag, checkpoint, query or (), device, preset, config, model or ())
+        recording = open_recording(bag, checkpoint, query or (), device, preset, config, model_options(model or ()))
         _open(scene, save, connect)
         _show_recording(scene, recording, max_frames)
     scene.close()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from distillnerf_core.errors import QueryError
@@ -70,9 +70,7 @@ def pool(
     half = features.shape[1] // 2
     points_m, weights = points_m.reshape(-1, 3), frustum.occupancy.reshape(-1)
     if valid is not None:
-        kept = valid.reshape(-1)[rows]
-        if not bool(kept.any()):
-            raise QueryError("lens and ego masks leave no pixel of any camera; check the masks")
+        kept = _kept_candidates(valid, rows)
         points_m, weights, rows = points_m[kept], weights[kept], rows[kept]
     groups = group_points(morton_encode(quantise(space.contract(points_m), fine_level)))
     pooled = []
@@ -85,3 +83,12 @@ def pool(
         mean[:, -1].mul_(2.0).sub_(1.0).mul_(frustum.logit_limit)
         pooled.append(mean)
     return LiftedVoxels(build_structure(groups.keys, fine_level, coarse_level), fine=pooled[1], coarse=pooled[0])
+
+
+def _kept_candidates(
+    valid: Bool[Tensor, "cameras h w"], rows: Int64[Tensor, " candidates"]
+) -> Bool[Tensor, " candidates"]:
+    kept: Tensor = valid.reshape(-1)[rows]
+    if not bool(kept.any()):
+        raise QueryError("lens and ego masks leave no pixel of any camera; check the masks")
+    return kept
