@@ -54,13 +54,13 @@ class CameraView:
             CalibrationError: If the image is of another size than its calibration.
             ImageDecodeError: If it cannot be decoded.
         """
-        size, known = decoder.size(message, self._camera), self._calibration
-        if size != (known.height, known.width):
+        image, known = decoder.inspect(message, self._camera), self._calibration
+        if (image.height, image.width) != (known.height, known.width):
             raise CalibrationError(
-                f"{self._camera}: image of {size[1]}x{size[0]} pixels, but its CameraInfo is for "
+                f"{self._camera}: image of {image.width}x{image.height} pixels, but its CameraInfo is for "
                 f"{known.width}x{known.height}; publish both at one size"
             )
-        pixels = self._rectifier.apply(decoder.decode(message, self._rectifier.source_size, self._camera))
+        pixels = self._rectifier.apply(decoder.decode_inspected(image, self._rectifier.source_size))
         return pixels if self.valid is None else pixels * self.valid[..., None]
 
     def _touched(self, body: NDArray[np.uint8]) -> NDArray[np.bool_]:

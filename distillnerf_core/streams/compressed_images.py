@@ -123,7 +123,7 @@ def _jpeg_header(blob: bytes, source: str) -> CompressedHeader:
         if marker == _START_OF_SCAN:
             break
         position += 2 + int.from_bytes(blob[position + 2 : position + 4], "big")
-    if size is None or blob.find(b"\xff\xd9", position) < 0:
+    if size is None or blob.rfind(b"\xff\xd9") < position:
         raise ImageDecodeError(f"{source}: truncated JPEG of {len(blob)} bytes (no end marker); {_ADVICE}")
     return CompressedHeader("jpeg", *_checked(size, source), passes=blob.count(b"\xff\xda"))
 

@@ -1,8 +1,11 @@
 """Images, calibrations and poses of one sweep to a `MultiViewFrame`."""
 
 import logging
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,9 @@ from distillnerf_core.streams.pinhole_view import MAX_FOV_DEG
 from distillnerf_core.streams.sweep_locator import SweepPoses
 
 logger = logging.getLogger(__name__)
+
+MOST_THREADS = 6
+"""Most images that are decoded side by side."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class AssembledFrame:
 
 
 class FrameAssembler:
-    """Decodes, rectifies and resizes the images of a sweep.
+    """Decodes, rectifies and resizes the images of a sweep, several at a time.
 
     Args:
         height: Rows of the frame's images.
@@ -83,6 +89,8 @@ class FrameAssembler:
         self._max_fov_deg = max_fov_deg
         self._masks = masks or EgoMasks("")
         self._decoder = ImageDecoder(max_image_pixels)
+        # OpenCV decodes and resizes without holding up other threads of Python.
+        self._threads = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), "distillnerf decoding")
         self._views: dict[str, tuple[PinholeCalibration, CameraView | CalibrationError]] = {}
 
     def assemble(self, located: LocatedSweep) -> AssembledFrame:
@@ -95,14 +103,12 @@ class FrameAssembler:
         images = np.zeros((len(sweep.cameras), self.height, self.width, 3), dtype=np.uint8)
         mask = np.zeros(len(sweep.cameras), dtype=bool)
         problems: dict[str, DistillNerfError] = {}
-        for index, (camera, payload) in enumerate(zip(sweep.cameras, sweep.payloads, strict=True)):
-            if payload is None:
-                continue
-            try:
-                images[index] = self._image(camera, payload, located.calibrations[index], located.poses)
-                mask[index] = True
-            except DistillNerfError as err:
-                problems[camera] = err
+        decoded = self._threads.map(partial(self._attempt, located), range(len(sweep.cameras)))
+        for index, result in enumerate(decoded):
+            if isinstance(result, DistillNerfError):
+                problems[sweep.cameras[index]] = result
+            elif result is not None:
+                images[index], mask[index] = result, True
         if mask.sum() < self._min_cameras:
             raise self._too_few(int(mask.sum()), sweep, problems)
         return AssembledFrame(
@@ -118,6 +124,16 @@ class FrameAssembler:
             optical_frames=located.frames,
             problems={camera: str(err) for camera, err in problems.items()},
         )
+
+    def _attempt(self, located: LocatedSweep, index: int) -> NDArray[np.uint8] | DistillNerfError | None:
+        """Returns the image of a camera or why there is none; None where nothing was sent."""
+        payload = located.sweep.payloads[index]
+        if payload is None:
+            return None
+        try:
+            return self._image(located.sweep.cameras[index], payload, located.calibrations[index], located.poses)
+        except DistillNerfError as err:
+            return err
 
     def _image(
         self, camera: str, message: Any, calibration: PinholeCalibration | None, poses: SweepPoses

@@ -1,6 +1,7 @@
 """Camera image messages to RGB arrays of the wanted size."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillnerf_core.errors import ImageDecodeError
-from distillnerf_core.streams.compressed_images import decode_compressed, read_header
+from distillnerf_core.streams.compressed_images import CompressedHeader, decode_compressed, read_header
 from distillnerf_core.streams.message_fields import byte_view
 from distillnerf_core.streams.raw_images import decode_raw
 
@@ -18,6 +19,25 @@ MAX_PIXELS = 64_000_000
 MAX_PASSES = 16
 """Scans of a JPEG of the largest size; progressive ones have about ten. Smaller images may have more."""
 _MOST_BYTES_PER_PIXEL = 4
+
+
+@dataclass(frozen=True)
+class InspectedImage:
+    """An image message whose size is known and within the limits, not decoded yet.
+
+    Attributes:
+        message: `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
+        source: Topic, for error messages.
+        height: Rows.
+        width: Columns.
+        header: Header of a compressed image, None for a raw one.
+    """
+
+    message: Any
+    source: str
+    height: int
+    width: int
+    header: CompressedHeader | None
 
 
 class ImageDecoder:
@@ -31,14 +51,18 @@ class ImageDecoder:
         self._max_pixels = max_pixels
         self._warned: set[str] = set()
 
-    def size(self, message: Any, source: str | None = None) -> tuple[int, int]:
-        """Returns the (height, width) that an image message claims, without decoding it.
+    def inspect(self, message: Any, source: str | None = None) -> InspectedImage:
+        """Reads the size that an image message claims, without decoding it.
+
+        Args:
+            message: `sensor_msgs/Image` or `sensor_msgs/CompressedImage`, live or from a bag.
+            source: Topic, for error messages; the header's frame where None.
 
         Raises:
             ImageDecodeError: If the header is damaged or the image is too large.
         """
         source = source or _source_of(message)
-        passes = 1
+        header, passes = None, 1
         if _is_compressed(message):
             count = len(message.data)
             if count > _MOST_BYTES_PER_PIXEL * self._max_pixels:
@@ -53,7 +77,7 @@ class ImageDecoder:
             )
         if height * width * passes > MAX_PASSES * self._max_pixels:
             raise ImageDecodeError(f"{source}: JPEG of {width}x{height} pixels in {passes} scans, which takes too long")
-        return height, width
+        return InspectedImage(message, source, height, width, header)
 
     def decode(
         self, message: Any, target: tuple[int, int] | None = None, source: str | None = None
@@ -71,15 +95,16 @@ class ImageDecoder:
         Raises:
             ImageDecodeError: Naming the source, what is wrong and the fix.
         """
-        source = source or _source_of(message)
-        self.size(message, source)
-        if _is_compressed(message):
-            data = byte_view(message.data)
-            image = decode_compressed(data, read_header(data, source), target, source)
+        return self.decode_inspected(self.inspect(message, source), target)
+
+    def decode_inspected(self, image: InspectedImage, target: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """Decodes an image message that was inspected before; see `decode`."""
+        if image.header is not None:
+            pixels = decode_compressed(byte_view(image.message.data), image.header, target, image.source)
         else:
-            self._warn_about_encoding(str(message.encoding), source)
-            image = decode_raw(message, source)
-        return image if target is None else resize(image, target)
+            self._warn_about_encoding(str(image.message.encoding), image.source)
+            pixels = decode_raw(image.message, image.source)
+        return pixels if target is None else resize(pixels, target)
 
     def _warn_about_encoding(self, encoding: str, source: str) -> None:
         if encoding.startswith("8UC") and source not in self._warned:
