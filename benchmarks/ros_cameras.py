@@ -19,7 +19,8 @@ import rclpy
 from distillnerf_ros.msg import FrameStatus
 from geometry_msgs.msg import TransformStamped
 from numpy.typing import NDArray
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from tf2_msgs.msg import TFMessage
@@ -28,7 +29,7 @@ from distillnerf_core.geometry.transforms import quaternion_from_matrix
 from distillnerf_core.simulation.rig import CAMERA_NAMES, PHASES_MS, nuscenes_rig
 from distillnerf_ros.conversions.fields import byte_array, header
 from distillnerf_ros.conversions.images import camera_info
-from distillnerf_ros.subscriptions import static_qos
+from distillnerf_ros.qos import static_qos
 
 SPEED_M_S = 10.0
 CONNECT_S = 120.0
@@ -181,7 +182,10 @@ def main() -> None:
             raise SystemExit(f"no node listens to the cameras within {CONNECT_S:.0f} s")
         executor.spin_once(timeout_sec=0.05)
     cameras.publish_mounts()
-    drive(executor, cameras, arguments.rate, arguments.seconds, faults)
+    try:
+        drive(executor, cameras, arguments.rate, arguments.seconds, faults)
+    except (ExternalShutdownException, rclpy_implementation.RCLError):
+        return  # terminated
     print(json.dumps({"sent": dict(cameras.sent), "heard": dict(cameras.heard)}))
     node.destroy_node()
     rclpy.try_shutdown()

@@ -4,9 +4,11 @@ import ctypes
 import gc
 import resource
 import sys
+import time
 from pathlib import Path
 
 MEBIBYTE = 2**20
+TRIM_PERIOD_S = 20.0
 
 
 def resident_mib() -> float:
@@ -28,6 +30,27 @@ def free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+    _return_unused()
+
+
+class Trimmer:
+    """Returns to the system, now and then, what the C library keeps of memory that is free.
+
+    Tensors are as large as there are voxels: other sizes every frame, in several threads. What is freed between them
+    stays with the process, scattered, and adds up over hours.
+    """
+
+    def __init__(self) -> None:
+        self._last_s = time.monotonic()
+
+    def tick(self) -> None:
+        """Does so where the last time was `TRIM_PERIOD_S` ago; takes some milliseconds."""
+        if time.monotonic() - self._last_s > TRIM_PERIOD_S:
+            _return_unused()
+            self._last_s = time.monotonic()
+
+
+def _return_unused() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
