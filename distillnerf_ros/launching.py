@@ -26,7 +26,8 @@ from launch_ros.events.lifecycle import ChangeState
 from lifecycle_msgs.msg import Transition
 
 from distillnerf_core.errors import DistillNerfError
-from distillnerf_core.streams.layouts import load_layout
+from distillnerf_core.streams.bag_reader import BagReader
+from distillnerf_core.streams.layouts import load_layout, require_layout
 from distillnerf_ros.rviz_layout import fitted_file
 from launch import LaunchContext
 
@@ -198,8 +199,14 @@ def _rviz(context: LaunchContext) -> list[Action]:
 
 
 def _cameras(context: LaunchContext) -> tuple[str, ...]:
-    """Returns the cameras of the preset, none where it is found at run time or the node will refuse it."""
+    """Returns the cameras of the preset or of the recording, none where they are found at run time or refused there."""
+    preset, bag = value_of(context, "preset"), context.launch_configurations.get("bag", "")
     try:
-        return load_layout(value_of(context, "preset")).names
+        if preset != "auto":
+            return load_layout(preset).names
+        if not bag:
+            return ()
+        with BagReader(Path(bag).expanduser()) as reader:
+            return require_layout(preset, reader.topic_types()).names
     except DistillNerfError:
         return ()
