@@ -46,7 +46,7 @@ class ModelConfig(ModelOptions):
     device: str = Field(default="auto", description="cpu, cuda, cuda:1 ...; auto: the GPU if there is one")
     warmup: bool = Field(
         default=False,
-        description="Perceive a blank frame when configured, so that the first real one is as fast as the others",
+        description="Perceive a blank frame when activated, so that the first real one is as fast as the others",
     )
     max_rate_hz: float = Field(
         default=0.0, ge=0, le=1000, description="Most frames perceived a second; 0: as many as the device allows"

@@ -16,10 +16,14 @@ class NewestWinsWorker(Generic[ItemT]):
     Args:
         work: Called with each item that is started on. Must not raise.
         name: Name of the thread.
+        prepare: Called once in the thread before any work. Must not raise.
     """
 
-    def __init__(self, work: Callable[[ItemT], None], name: str) -> None:
+    def __init__(
+        self, work: Callable[[ItemT], None], name: str, prepare: Callable[[], None] | None = None
+    ) -> None:
         self._work = work
+        self._prepare = prepare
         self._name = name
         self._changed = threading.Condition()
         self._item: ItemT | None = None
@@ -74,6 +78,8 @@ class NewestWinsWorker(Generic[ItemT]):
         self._thread = None
 
     def _run(self) -> None:
+        if self._prepare is not None:
+            self._prepare()
         while (item := self._next()) is not None:
             self._work(item)
 

@@ -24,7 +24,8 @@ from distillnerf_core.streams.message_fields import stamp_ns
 from distillnerf_core.streams.transform_buffer import TransformBuffer
 from distillnerf_ros.conversions.clouds import OCCUPANCY_POINT, QUERY_POINT
 from distillnerf_ros.msg import FrameStatus
-from distillnerf_ros.subscriptions import image_message_class, static_qos, topic_types
+from distillnerf_ros.qos import static_qos
+from distillnerf_ros.subscriptions import image_message_class, topic_types
 
 logger = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SESSION_PARTS = ("camera ", "calibration ", "sync", "time", "input", "latency", "tf", "frame", "output")
+SESSION_PARTS = ("camera ", "calibration ", "sync", "time", "input", "latency", "tf", "frame", "output", "qos")
 """Parts of the diagnostics that only an active node knows of."""
 
 
@@ -158,8 +158,6 @@ class DistillNerfNode(LifecycleNode):  # type: ignore[misc]
         pipeline = PerceptionPipeline.from_checkpoint(
             config.checkpoint_path(), config.perception_config(), config.model.device, options=config.model
         )
-        if config.model.warmup:
-            pipeline.warm_up()
         self._report_language(pipeline)
         self._config, self._pipeline = config, pipeline
         self.board.ok("model", "loaded", self._model_values())

@@ -12,7 +12,7 @@ from distillnerf_core.streams.frame_assembler import AssembledFrame
 from distillnerf_ros.conversions.answers import Answer, answer_cloud
 from distillnerf_ros.conversions.fields import header
 from distillnerf_ros.conversions.images import score_image
-from distillnerf_ros.qos import create_output
+from distillnerf_ros.qos import create_output, heard
 
 
 class QueryPublishers:
@@ -31,12 +31,12 @@ class QueryPublishers:
     @property
     def points_heard(self) -> bool:
         """Whether somebody listens to the points."""
-        return int(self._points.get_subscription_count()) > 0
+        return heard(self._points)
 
     @property
     def heat_heard(self) -> bool:
         """Whether somebody listens to a camera's heat."""
-        return any(int(publisher.get_subscription_count()) > 0 for publisher in self._heat)
+        return any(map(heard, self._heat))
 
     def publish_points(self, answers: Sequence[Answer], stamped: Header) -> None:
         """Publishes the voxels of answers in one cloud."""
@@ -46,7 +46,7 @@ class QueryPublishers:
         """Publishes the scores of the pixels of each present camera that somebody listens to."""
         values = scores.float().cpu().numpy()
         for index, publisher in enumerate(self._heat):
-            if assembled.frame.camera_mask[index] and publisher.get_subscription_count():
+            if assembled.frame.camera_mask[index] and heard(publisher):
                 stamped = header(assembled.frame.camera_stamps_ns[index], assembled.optical_frames[index])
                 publisher.publish(score_image(values[index], stamped))
 

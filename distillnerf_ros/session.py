@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +28,9 @@ from distillnerf_ros.frame_memory import FrameMemory, PerceivedFrame
 from distillnerf_ros.health import HealthBoard
 from distillnerf_ros.inference_worker import NewestWinsWorker
 from distillnerf_ros.kept_answers import KeptAnswers
+from distillnerf_ros.memory import Trimmer
 from distillnerf_ros.publishers import ResultPublishers
+from distillnerf_ros.qos import deaf_listeners
 from distillnerf_ros.query_publishers import QueryPublishers
 from distillnerf_ros.subscriptions import InputSubscriptions
 
@@ -114,7 +117,10 @@ class PerceptionSession:
         self._publishers = ResultPublishers(node, layout.names, config, self.transform, board)
         self.queries = QueryPublishers(node, self.stream.layout.names)
         self._kept = KeptAnswers(kept, pipeline, self.queries, self.base_from, self._base_frame, board)
-        self._worker = NewestWinsWorker(self._work, "distillnerf inference")
+        self._trimmer = Trimmer()
+        self._worker = NewestWinsWorker(
+            self._work, "distillnerf inference", self._warm_up if config.model.warmup else None
+        )
         self._inputs = InputSubscriptions(node, layout, config.input.image_transport, config.input.reliability, self)
         # Last: nothing can fail after it, so that no thread is left behind.
         self._worker.start()
@@ -132,6 +138,10 @@ class PerceptionSession:
     def reconfigure(self, config: NodeConfig) -> None:
         """Takes other settings of outputs, from the next frame on."""
         self._publishers.reconfigure(config)
+
+    def deaf_listeners(self) -> Iterator[str]:
+        """Says which subscribers of the node's topics hear nothing, and why."""
+        return deaf_listeners(self._node)
 
     def close(self) -> None:
         """Ends subscriptions, thread and topics."""
@@ -161,7 +171,8 @@ class PerceptionSession:
     def take_image(self, camera: str, message: Any) -> None:
         """Takes an image; a step back in time forgets everything from before it.
 
-        Complete sweeps leave at the next `poll`, when the CameraInfo that came with the image has been taken, too.
+        A complete sweep leaves at once where every camera's calibration is known, else with the next tick of a timer:
+        the CameraInfo that came with the first images has been taken by then.
         """
         arrival_ns = self.arrivals_ns[camera] = time.monotonic_ns()
         receive_ns = self._node.get_clock().now().nanoseconds
@@ -171,6 +182,8 @@ class PerceptionSession:
             self._reset()
         elif outcome is AddOutcome.UNSTAMPED:
             self._board.error(f"camera {camera}", self.stream.last_problem)
+        elif self.stream.calibrated:
+            self.poll()
 
     def take_camera_info(self, camera: str, message: Any) -> None:
         """Takes a calibration; an unusable one is reported and masks the camera."""
@@ -191,6 +204,10 @@ class PerceptionSession:
             self._board.error("tf", str(err))
         else:
             self._board.ok("tf", values={"frames": len(self.stream.transforms.frames)})
+
+    def report_image_topic(self, camera: str, problem: str) -> None:
+        """Reports why nothing can arrive from a camera."""
+        self._board.error(f"camera {camera}", problem)
 
     def poll(self) -> None:
         """Hands sweeps that are due to the inference thread."""
@@ -219,6 +236,13 @@ class PerceptionSession:
         self._worker.clear()
         self._board.warn("time", "time jumped back: everything from before is forgotten")
 
+    def _warm_up(self) -> None:
+        try:
+            self._pipeline.warm_up()
+        except Exception as err:  # the first frame will tell whether it was chance
+            logger.exception("warming up failed")
+            self._board.warn("model", f"warming up failed with {type(err).__name__}: {err}; the log has the trace")
+
     def _work(self, job: Job) -> None:
         try:
             self._perceive(job)
@@ -233,6 +257,7 @@ class PerceptionSession:
             self._board.error("frame", f"unexpected {type(err).__name__}: {err}; the log has the trace")
         else:
             self._board.ok("frame")
+        self._trimmer.tick()
 
     def _perceive(self, job: Job) -> None:
         start_ns = time.monotonic_ns()

@@ -57,6 +57,7 @@ class SessionHealth:
             else:
                 self._report_camera(name, silence_s[name], rates[name], max(rates.values()), figures)
         self._report_input(nobody, shortest_s)
+        self._report_listeners()
         self._board.ok("time")
         self._report_sync()
         self._report_latency()
@@ -68,6 +69,12 @@ class SessionHealth:
             self._board.warn("input", f"no image on any of {topics} for {silence_s:.0f} s; is the source running?")
         else:
             self._board.ok("input", f"layout {layout.name}", {"topics": topics})
+
+    def _report_listeners(self) -> None:
+        if deaf := list(self._session.deaf_listeners()):
+            self._board.warn("qos", f"{'; '.join(deaf)}; ask for less there, or see qos_overrides")
+        else:
+            self._board.ok("qos")
 
     def _silence_s(self, camera: str) -> float:
         return (time.monotonic_ns() - self._session.arrivals_ns.get(camera, self._started_ns)) / 1e9

@@ -1,21 +1,22 @@
 """Input topics; callbacks only hand messages on."""
 
-from collections.abc import Callable
-from copy import copy
 from functools import partial
 from typing import Any, Protocol
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
 from distillnerf_core.streams.layouts import Layout
+from distillnerf_ros.qos import create_input, misfit, static_qos
 
 INPUT_DEPTH = 5
-POLL_PERIOD_S = 0.01
+POLL_PERIOD_S = 0.02
+LOOK_PERIOD_S = 1.0
 IMAGE_CLASSES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
 TRANSPORT_CLASSES = {"raw": Image, "compressed": CompressedImage}
 
@@ -32,12 +33,17 @@ class MessageSink(Protocol):
     def take_transforms(self, message: Any, static: bool) -> None:
         """Takes transforms."""
 
+    def report_image_topic(self, camera: str, problem: str) -> None:
+        """Takes the reason why nothing can arrive from a camera."""
+
     def poll(self) -> None:
         """Looks for what has become due."""
 
 
 class InputSubscriptions:
-    """Subscriptions to all cameras, calibrations and transforms, and the timer that polls the sink.
+    """Subscriptions to all cameras, calibrations and transforms, and what polls the sink.
+
+    A source may start after the node: until then the type of its images is guessed, and mended when it is seen.
 
     Args:
         node: Node that owns them.
@@ -49,31 +55,72 @@ class InputSubscriptions:
 
     def __init__(self, node: Node, layout: Layout, transport: str, reliability: str, sink: MessageSink) -> None:
         self._node = node
-        self._subscriptions: list[Any] = []
-        qos = QoSProfile(depth=INPUT_DEPTH, reliability=ReliabilityPolicy[reliability.upper()])
-        types = topic_types(node)
+        self._transport = transport
+        self._sink = sink
+        self._qos = QoSProfile(depth=INPUT_DEPTH, reliability=ReliabilityPolicy[reliability.upper()])
+        self._images: dict[str, Subscription] = {}
+        self._infos: dict[str, Subscription] = {}
         for camera in layout.cameras:
-            image_class = image_message_class(camera.image_topic, transport, types)
-            self._subscribe(image_class, camera.image_topic, partial(sink.take_image, camera.name), qos)
+            topic = node.resolve_topic_name(camera.image_topic)
+            image_class = image_message_class(topic, transport, {topic: _published_type(node, topic)})
+            self._images[camera.name] = self._subscribe_images(camera.name, topic, image_class)
             if camera.info_topic:
-                take_info = partial(sink.take_camera_info, camera.name)
-                self._subscribe(CameraInfo, camera.info_topic, take_info, qos)
-        self._subscribe(TFMessage, "/tf", partial(sink.take_transforms, static=False), QoSProfile(depth=100))
-        self._subscribe(TFMessage, "/tf_static", partial(sink.take_transforms, static=True), static_qos())
-        self._timer = node.create_timer(POLL_PERIOD_S, sink.poll, clock=Clock(clock_type=ClockType.STEADY_TIME))
+                self._infos[camera.name] = self._subscribe_info(camera.name, camera.info_topic, self._qos)
+        self._transforms = [
+            create_input(node, TFMessage, "/tf", partial(sink.take_transforms, static=False), QoSProfile(depth=100)),
+            create_input(node, TFMessage, "/tf_static", partial(sink.take_transforms, static=True), static_qos()),
+        ]
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timers = [
+            node.create_timer(POLL_PERIOD_S, sink.poll, clock=steady),
+            node.create_timer(LOOK_PERIOD_S, self._look_around, clock=steady),
+        ]
 
     def destroy(self) -> None:
         """Ends all subscriptions."""
-        self._node.destroy_timer(self._timer)
-        for subscription in self._subscriptions:
+        for timer in self._timers:
+            self._node.destroy_timer(timer)
+        for subscription in [*self._images.values(), *self._infos.values(), *self._transforms]:
             self._node.destroy_subscription(subscription)
-        self._subscriptions.clear()
+        self._images.clear()
+        self._infos.clear()
 
-    def _subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> None:
-        overrides = QoSOverridingOptions.with_default_policies()
-        # rclpy writes the overrides into the profile that it is given.
-        created = self._node.create_subscription(kind, topic, callback, copy(qos), qos_overriding_options=overrides)
-        self._subscriptions.append(created)
+    def _look_around(self) -> None:
+        """Mends what was guessed of topics before anybody published them, and says what cannot be heard."""
+        for camera, subscription in list(self._images.items()):
+            for publisher in self._node.get_publishers_info_by_topic(subscription.topic_name)[:1]:
+                self._check_images(camera, subscription, publisher)
+        for camera, subscription in list(self._infos.items()):
+            for publisher in self._node.get_publishers_info_by_topic(subscription.topic_name)[:1]:
+                if publisher.qos_profile.durability is DurabilityPolicy.TRANSIENT_LOCAL:
+                    self._hear_latched(camera, subscription)
+
+    def _check_images(self, camera: str, subscription: Subscription, publisher: TopicEndpointInfo) -> None:
+        topic, found = subscription.topic_name, str(publisher.topic_type)
+        carries = f"{topic} carries {found}, which is not what is awaited"
+        if found not in IMAGE_CLASSES:
+            self._sink.report_image_topic(camera, f"{carries}: name the topic of its images in the preset")
+        elif IMAGE_CLASSES[found] is subscription.msg_type:
+            if reason := misfit(publisher.qos_profile, subscription.qos_profile):
+                self._sink.report_image_topic(camera, f"{topic} cannot be heard: {reason}; see input.reliability")
+        elif self._transport in TRANSPORT_CLASSES:
+            remedy = f"set input.image_transport to auto instead of {self._transport}"
+            self._sink.report_image_topic(camera, f"{carries}: {remedy}")
+        else:
+            self._node.destroy_subscription(subscription)
+            self._images[camera] = self._subscribe_images(camera, topic, IMAGE_CLASSES[found])
+
+    def _hear_latched(self, camera: str, subscription: Subscription) -> None:
+        """Subscribes so that what was published before, perhaps once and for all, is sent."""
+        if subscription.qos_profile.durability is not DurabilityPolicy.TRANSIENT_LOCAL:
+            self._node.destroy_subscription(subscription)
+            self._infos[camera] = self._subscribe_info(camera, subscription.topic_name, static_qos())
+
+    def _subscribe_images(self, camera: str, topic: str, image_class: Any) -> Subscription:
+        return create_input(self._node, image_class, topic, partial(self._sink.take_image, camera), self._qos)
+
+    def _subscribe_info(self, camera: str, topic: str, qos: QoSProfile) -> Subscription:
+        return create_input(self._node, CameraInfo, topic, partial(self._sink.take_camera_info, camera), qos)
 
 
 def image_message_class(topic: str, transport: str, types: dict[str, str]) -> Any:
@@ -89,6 +136,6 @@ def topic_types(node: Node) -> dict[str, str]:
     return {name: kinds[0] for name, kinds in node.get_topic_names_and_types() if kinds}
 
 
-def static_qos() -> QoSProfile:
-    """Returns the QoS of /tf_static: late joiners receive what was published before."""
-    return QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+def _published_type(node: Node, topic: str) -> str:
+    """Returns the message type that a topic is published with, the first of several; "" while nobody publishes."""
+    return next((str(publisher.topic_type) for publisher in node.get_publishers_info_by_topic(topic)), "")

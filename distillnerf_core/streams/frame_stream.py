@@ -89,6 +89,11 @@ class FrameStream:
             for name, calibration in read_calibration_file(Path(config.calibration_file)).items():
                 self.calibrations.put(name, calibration)
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether the calibration of every camera is known."""
+        return all(self.calibrations.calibration(name) is not None for name in self.layout.names)
+
     def assembler(self, height: int, width: int) -> FrameAssembler:
         """Creates the assembler for a network's image size, with this stream's limits."""
         minimum = min(self.config.synchroniser.min_cameras, len(self.layout.cameras))

@@ -60,6 +60,8 @@ class World:
         overrides = [Parameter(name, value=value) for name, value in {**PATIENT, **parameters}.items()]
         self.node = DistillNerfNode(context=self.context, parameter_overrides=overrides)
         self.client = rclpy.create_node("client", context=self.context)
+        self._domain = domain
+        self._elsewhere: list[rclpy.Context] = []
         self.received: dict[str, list[Any]] = {}
         self._changed = threading.Condition()
         self._executor = SingleThreadedExecutor(context=self.context)
@@ -81,7 +83,8 @@ class World:
         self._thread.join(WAIT_S)
         self.node.destroy_node()
         self.client.destroy_node()
-        self.context.try_shutdown()
+        for context in (self.context, *self._elsewhere):
+            context.try_shutdown()
 
     def listen(self, topic: str, kind: Any) -> None:
         def take(message: Any) -> None:
@@ -125,10 +128,18 @@ class World:
         calibration = session.stream.calibrations.calibration
         self.wait_for("calibrations", lambda: all(map(calibration, CAMERA_NAMES)))
 
-    def plug_in(self, transport: Any) -> None:
+    def plug_in(self, transport: Any, node: Any = None) -> None:
+        node = node or self.client
         for name in CAMERA_NAMES:
-            self._image_publishers[name] = self.client.create_publisher(transport, f"/{name}/image_rect_compressed", 10)
-            self._info_publishers[name] = self.client.create_publisher(CameraInfo, f"/{name}/camera_info", 10)
+            self._image_publishers[name] = node.create_publisher(transport, f"/{name}/image_rect_compressed", 10)
+            self._info_publishers[name] = node.create_publisher(CameraInfo, f"/{name}/camera_info", 10)
+
+    def node_elsewhere(self) -> Any:
+        """Makes a node with a participant of its own: within one, a topic has one type only."""
+        context = rclpy.Context()
+        rclpy.init(context=context, domain_id=self._domain)
+        self._elsewhere.append(context)
+        return rclpy.create_node("elsewhere", context=context)
 
     def query(self, **fields: Any) -> QueryText.Response:
         return self.call(self._query, QueryText.Request(**fields))
