@@ -1,5 +1,6 @@
 """Input topics; callbacks only hand messages on."""
 
+import logging
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ from tf2_msgs.msg import TFMessage
 
 from distillnerf_core.streams.layouts import Layout
 from distillnerf_ros.qos import create_input, misfit, static_qos
+
+logger = logging.getLogger(__name__)
 
 INPUT_DEPTH = 5
 POLL_PERIOD_S = 0.02
@@ -73,7 +76,7 @@ class InputSubscriptions:
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timers = [
             node.create_timer(POLL_PERIOD_S, sink.poll, clock=steady),
-            node.create_timer(LOOK_PERIOD_S, self._look_around, clock=steady),
+            node.create_timer(LOOK_PERIOD_S, self._look, clock=steady),
         ]
 
     def destroy(self) -> None:
@@ -85,15 +88,20 @@ class InputSubscriptions:
         self._images.clear()
         self._infos.clear()
 
+    def _look(self) -> None:
+        try:
+            self._look_around()
+        except Exception:  # the node outlives a failed look, and looks again
+            if self._node.context.ok():
+                logger.exception("looking at the input topics failed")
+
     def _look_around(self) -> None:
         """Mends what was guessed of topics before anybody published them, and says what cannot be heard."""
         for camera, subscription in list(self._images.items()):
             for publisher in self._node.get_publishers_info_by_topic(subscription.topic_name)[:1]:
                 self._check_images(camera, subscription, publisher)
         for camera, subscription in list(self._infos.items()):
-            for publisher in self._node.get_publishers_info_by_topic(subscription.topic_name)[:1]:
-                if publisher.qos_profile.durability is DurabilityPolicy.TRANSIENT_LOCAL:
-                    self._hear_latched(camera, subscription)
+            self._check_info(camera, subscription)
 
     def _check_images(self, camera: str, subscription: Subscription, publisher: TopicEndpointInfo) -> None:
         topic, found = subscription.topic_name, str(publisher.topic_type)
@@ -110,11 +118,15 @@ class InputSubscriptions:
             self._node.destroy_subscription(subscription)
             self._images[camera] = self._subscribe_images(camera, topic, IMAGE_CLASSES[found])
 
-    def _hear_latched(self, camera: str, subscription: Subscription) -> None:
-        """Subscribes so that what was published before, perhaps once and for all, is sent."""
-        if subscription.qos_profile.durability is not DurabilityPolicy.TRANSIENT_LOCAL:
+    def _check_info(self, camera: str, subscription: Subscription) -> None:
+        """Subscribes so that what latching publishers said before, perhaps once and for all, is sent."""
+        topic = subscription.topic_name
+        offered = [info.qos_profile.durability for info in self._node.get_publishers_info_by_topic(topic)]
+        latched = bool(offered) and all(item is DurabilityPolicy.TRANSIENT_LOCAL for item in offered)
+        hears_latched = subscription.qos_profile.durability is DurabilityPolicy.TRANSIENT_LOCAL
+        if offered and latched != hears_latched:
             self._node.destroy_subscription(subscription)
-            self._infos[camera] = self._subscribe_info(camera, subscription.topic_name, static_qos())
+            self._infos[camera] = self._subscribe_info(camera, topic, static_qos() if latched else self._qos)
 
     def _subscribe_images(self, camera: str, topic: str, image_class: Any) -> Subscription:
         return create_input(self._node, image_class, topic, partial(self._sink.take_image, camera), self._qos)

@@ -88,6 +88,13 @@ class RenderConfig(Config):
     max_pixels: int = Field(
         default=250_000, ge=1, le=20_000_000, description="Largest image that is rendered on request, pixels"
     )
+    max_rays: int = Field(
+        default=20_000,
+        ge=100,
+        le=20_000_000,
+        description="Most rays of such an image; a larger one is rendered with as many and enlarged, so that a request "
+        "does not hold up the frames",
+    )
 
 
 class PerceptionConfig(Config):

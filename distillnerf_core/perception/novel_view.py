@@ -1,15 +1,19 @@
 """A perceived frame as a camera would see it that is not there."""
 
+import math
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from distillnerf_core.errors import LanguageError
+from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.model.loading import Predictor
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.perception.classes import SemanticClasses
-from distillnerf_core.perception.config import DepthConfig
+from distillnerf_core.perception.config import DepthConfig, PerceptionConfig
 from distillnerf_core.perception.images import open_distance, semantic_image, z_depth_image
 from distillnerf_core.perception.results import Output
 from distillnerf_core.perception.virtual_camera import VirtualCamera
@@ -36,7 +40,7 @@ def render_view(
     camera: VirtualCamera,
     classes: SemanticClasses,
     outputs: frozenset[Output],
-    config: DepthConfig,
+    config: PerceptionConfig,
 ) -> NovelView:
     """Renders a field; colour from a ray for each 2 x 2 pixels, as the decoder was trained.
 
@@ -46,24 +50,56 @@ def render_view(
         camera: The camera, already checked.
         classes: What pixels are labelled with.
         outputs: What is wanted, of RGB, DEPTH and SEMANTICS.
-        config: Range and opacity of depth.
+        config: Range and opacity of depth, and most rays: a larger image is rendered with as many and enlarged, depth
+            and classes by the nearest ray.
 
     Raises:
         LanguageError: If classes are wanted and the checkpoint knows none.
     """
     rgb, z_depth, labels = None, None, None
-    device = field.logits.device
+    depth, max_rays = config.depth, config.render.max_rays
+    device, size = field.logits.device, (camera.height, camera.width)
     if Output.RGB in outputs:
-        colored = predictor.render(field, camera.half_rig().to(device), color=True, language=False)
-        rgb = None if colored.rgb is None else colored.rgb[0, :, : camera.height, : camera.width]
+        colored = predictor.render(field, _limited(camera.half_rig(), max_rays).to(device), color=True, language=False)
+        rgb = None if colored.rgb is None else _fitted(colored.rgb[0], camera.half_rig(), size)
     if outputs & {Output.DEPTH, Output.SEMANTICS}:
-        rig = camera.rig().to(device)
+        rig = _limited(camera.rig(), max_rays).to(device)
         views = predictor.render(field, rig, color=False, language=Output.SEMANTICS in outputs)
-        distance = open_distance(views.median_distance_m, views.opacity, config.min_opacity)
-        z_depth = z_depth_image(distance, rig, config)[0] if Output.DEPTH in outputs else None
+        distance = open_distance(views.median_distance_m, views.opacity, depth.min_opacity)
+        if Output.DEPTH in outputs:
+            z_depth = _repeated(z_depth_image(distance, rig, depth)[0], size)
         if Output.SEMANTICS in outputs:
-            labels = _labels(views.language, views.opacity, classes, config)
+            labels = _repeated(_labels(views.language, views.opacity, classes, depth), size)
     return NovelView(rgb, z_depth, labels)
+
+
+def _limited(rig: CameraRig, max_rays: int) -> CameraRig:
+    """Returns the rig at a size of at most so many pixels."""
+    scale = math.sqrt(max_rays / (rig.height * rig.width))
+    if scale >= 1:
+        return rig
+    return rig.resized(max(1, int(scale * rig.height)), max(1, int(scale * rig.width)))
+
+
+def _fitted(
+    rgb: Float[Tensor, "3 rows columns"], rig: CameraRig, size: tuple[int, int]
+) -> Float[Tensor, "3 height width"]:
+    """Brings a picture to twice the size of its rig, of which an odd last row or column lies half outside."""
+    whole = (2 * rig.height, 2 * rig.width)
+    if rgb.shape[1:] != whole:
+        rgb = interpolate(rgb[None], whole, mode="bilinear", align_corners=False)[0]
+    return rgb[:, : size[0], : size[1]]
+
+
+def _repeated(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Enlarges an image [rows columns] by repeating pixels."""
+    if image.shape == size:
+        return image
+    rows, columns = (
+        torch.div((2 * torch.arange(new) + 1) * old, 2 * new, rounding_mode="floor").to(image.device)
+        for new, old in zip(size, image.shape, strict=True)
+    )
+    return image[rows][:, columns]
 
 
 def _labels(

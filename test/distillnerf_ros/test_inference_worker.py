@@ -38,3 +38,20 @@ def test_stop_forgets_what_waits() -> None:
     worker.clear()
     worker.stop()
     assert worked == []
+
+
+def test_preparation_comes_first_and_in_the_same_thread() -> None:
+    done = threading.Event()
+    events: list[tuple[str, str]] = []
+
+    def note(what: str) -> None:
+        events.append((what, threading.current_thread().name))
+        if what == "item":
+            done.set()
+
+    worker = NewestWinsWorker(note, "test inference", lambda: note("preparation"))
+    worker.start()
+    worker.submit("item")
+    assert done.wait(10)
+    worker.stop()
+    assert events == [("preparation", "test inference"), ("item", "test inference")]

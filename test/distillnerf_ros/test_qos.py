@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from distillnerf_ros.msg import FrameStatus
-from rclpy.qos import ReliabilityPolicy
+from lifecycle_msgs.msg import Transition
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CompressedImage
 
 
 def test_outputs_are_reliable_and_inputs_best_effort(make_world: Callable[..., Any]) -> None:
@@ -33,3 +35,20 @@ def test_parameters_override_them(make_world: Callable[..., Any]) -> None:
     assert other.qos_profile.reliability is ReliabilityPolicy.RELIABLE
     described = world.node.describe_parameter(f"qos_overrides.{status}.publisher.reliability")
     assert "reliability" in described.description
+
+
+def test_who_hears_nothing_is_named(make_world: Callable[..., Any]) -> None:
+    world = make_world()
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    world.client.create_subscription(FrameStatus, "/distillnerf/status", lambda _: None, latched)
+    world.activate()
+    world.wait_for_trouble("qos", "client hears nothing on /distillnerf/status", "qos_overrides")
+
+
+def test_images_that_cannot_be_heard_are_named(make_world: Callable[..., Any]) -> None:
+    world = make_world(input__reliability="reliable")
+    assert world.transition(Transition.TRANSITION_CONFIGURE)
+    assert world.transition(Transition.TRANSITION_ACTIVATE)
+    offered = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    world.client.create_publisher(CompressedImage, "/CAM_BACK/image_rect_compressed", offered)
+    world.wait_for_trouble("camera CAM_BACK", "/CAM_BACK/image_rect_compressed cannot be heard", "input.reliability")

@@ -64,3 +64,17 @@ def test_a_failed_simulation_ends_everything_and_says_so(context: Any, tmp_path:
     assert end.event.reason == text
     (player,) = launch_playback.after_simulation(0, tmp_path / "street.mcap", context)
     assert player.node_executable == "distillnerf_bag_player"
+
+
+def test_rviz_shows_the_cameras_of_the_recording(context: Any, bag: Path, tmp_path: Path) -> None:
+    from distillnerf_core.simulation.rig import CAMERA_NAMES
+    from distillnerf_ros import launching
+
+    context.launch_configurations["preset"] = "auto"
+    assert launching._cameras(context) == ()
+    context.launch_configurations["bag"] = str(bag)
+    assert set(launching._cameras(context)) == set(CAMERA_NAMES)
+    context.launch_configurations["bag"] = str(tmp_path / "missing.mcap")
+    assert launching._cameras(context) == ()
+    context.launch_configurations["preset"] = "autoware"
+    assert launching._cameras(context)[0] == "camera0"

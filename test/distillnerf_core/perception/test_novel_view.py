@@ -11,7 +11,7 @@ from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.geometry.rays import camera_rays
 from distillnerf_core.model.views import RenderedViews
 from distillnerf_core.perception.classes import UNFELT_CLASSES, SemanticClasses
-from distillnerf_core.perception.config import DepthConfig
+from distillnerf_core.perception.config import DepthConfig, PerceptionConfig, RenderConfig
 from distillnerf_core.perception.novel_view import NovelView, render_view
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.perception.results import Output, PerceptionResult
@@ -56,10 +56,15 @@ def _camera(**changes: Any) -> VirtualCamera:
 
 
 def _render(
-    result: PerceptionResult, outputs: frozenset[Output] = _ALL, features: torch.Tensor | None = None
+    result: PerceptionResult,
+    outputs: frozenset[Output] = _ALL,
+    features: torch.Tensor | None = None,
+    camera: VirtualCamera | None = None,
+    max_rays: int = 20_000,
 ) -> NovelView:
     classes = SemanticClasses(UNFELT_CLASSES.labels, features)
-    return render_view(_FlatRoad(), result.field, _camera(), classes, outputs, DepthConfig(max_range_m=50.0))
+    config = PerceptionConfig(depth=DepthConfig(max_range_m=50.0), render=RenderConfig(max_rays=max_rays))
+    return render_view(_FlatRoad(), result.field, camera or _camera(), classes, outputs, config)
 
 
 def test_depth_of_a_road_is_height_times_focal_length_over_rows(result: PerceptionResult) -> None:
@@ -74,6 +79,24 @@ def test_depth_of_a_road_is_height_times_focal_length_over_rows(result: Percepti
     assert view.rgb is not None
     assert view.rgb.shape == (3, 17, 33)
     torch.testing.assert_close(view.rgb[0, :, 0], torch.arange(17) / 100.0)
+
+
+def test_a_large_image_is_rendered_with_fewer_rays_and_enlarged(result: PerceptionResult) -> None:
+    large = _camera(intrinsics=np.array([[300.0, 0, 160.0], [0, 300.0, 80.0], [0, 0, 1]]), height=170, width=330)
+    few, many = (_render(result, features=torch.eye(18), camera=large, max_rays=rays) for rays in (1000, 10**6))
+    for view in (few, many):
+        assert view.z_depth_m is not None
+        assert view.labels is not None
+        assert view.rgb is not None
+        assert view.z_depth_m.shape == view.labels.shape == view.rgb.shape[1:] == (170, 330)
+    assert few.z_depth_m is not None
+    assert many.z_depth_m is not None
+    # 22 rows of rays for 170: each pixel takes the depth of a ray at most 4 rows away.
+    assert len(few.z_depth_m[:, 0].unique()) <= 22
+    below = np.arange(170) + 0.5 - 80.0
+    for row in range(130, 170):
+        nearest, farthest = (1.5 * 300.0 / (below[row] + shift) for shift in (4.5, -4.5))
+        assert nearest <= float(few.z_depth_m[row, 0]) <= farthest
 
 
 def test_only_what_is_asked_for_is_rendered(result: PerceptionResult) -> None:
