@@ -15,7 +15,10 @@ def train(
     init: Annotated[Path | None, typer.Option(help="Start from the weights of this predictor.")] = None,
     export: Annotated[Path | None, typer.Option(help="Also write the final 16-bit predictor here.")] = None,
 ) -> None:
-    """Trains the predictor; started again with the same output folder, it goes on where it stopped."""
+    """Trains the predictor; started again with the same output folder, it goes on where it stopped.
+
+    On several devices: torchrun --nproc-per-node 8 -m distillnerf_core.cli.main train CONFIG --set batch=8
+    """
     from torch.utils.tensorboard import SummaryWriter
 
     from distillnerf_core.configuration import load_config
@@ -30,7 +33,11 @@ def train(
     codec = create_feature_codec(MiniLmEncoder(), settings.predictor.language_channels)
     loaded = None if init is None else load_predictor(init)
     trainer = Trainer(settings, SimulatedDataset(settings.data), codec, loaded)
-    if trainer.resume():
+    resumed = trainer.resume()
+    if not trainer.fabric.is_global_zero:
+        trainer.run()
+        return
+    if resumed:
         print(f"resuming at step {trainer.step} of {settings.steps}")
     with SummaryWriter(str(settings.out / "tensorboard")) as log:
         trainer.run(log)

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+import pydantic
+
 from distillnerf_core.configuration import Config
 from distillnerf_core.model.predictor import PredictorConfig
 
@@ -90,7 +92,9 @@ class TrainConfig(Config):
         encoder_bfloat16: Run the image encoder in bfloat16, where the machine is faster at it.
         ema_decay: Of the averaged weights that are kept.
         seed: Of everything random.
-        device: `auto`, `cpu` or `cuda`.
+        batch: Frames of a step, over all processes; their gradients are averaged.
+        device: `auto`, `cpu`, `cuda` or `cuda:1`; with several processes each takes its own.
+        precision: `bf16-mixed` computes in bfloat16 what is not sensitive to it, for GPUs.
         matmul_precision: Of 32-bit matrix products: `highest`, `high` or `medium` (see PyTorch). On a CPU the latter
             lose more to compiling kernels for the ever-changing numbers of voxels than they win.
         checkpoint_minutes: A killed run loses at most this.
@@ -110,7 +114,9 @@ class TrainConfig(Config):
     encoder_bfloat16: bool = True
     ema_decay: float = 0.995
     seed: int = 0
+    batch: int = pydantic.Field(default=1, ge=1)
     device: str = "auto"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
     checkpoint_minutes: float = 3.0
     log_every: int = 20

@@ -13,7 +13,16 @@ from distillnerf_core.model.checkpoint import read_safetensors, write_safetensor
 
 FORMAT = "distillnerf-training-2"
 MOVABLE = frozenset(
-    {"steps", "depth_steps", "device", "checkpoint_minutes", "log_every", "image_every", "matmul_precision"}
+    {
+        "steps",
+        "depth_steps",
+        "device",
+        "checkpoint_minutes",
+        "log_every",
+        "image_every",
+        "matmul_precision",
+        "precision",
+    }
 )
 """What may change when a run goes on."""
 

@@ -1,4 +1,4 @@
-"""The training loop: resumable, logged, and with averaged weights."""
+"""The training loop: resumable, logged, in one process or many, and with averaged weights."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,15 +19,19 @@ from distillnerf_core.language.codec import FeatureCodec
 from distillnerf_core.model.checkpoint import LoadedPredictor, save_predictor
 from distillnerf_core.model.denormals import flushed_denormals
 from distillnerf_core.model.predictor import ScenePredictor
-from distillnerf_core.training.augmentation import augment
 from distillnerf_core.training.config import TrainConfig
-from distillnerf_core.training.objective import compute_depth_objective, compute_objective
 from distillnerf_core.training.optimizers import create_optimizers
 from distillnerf_core.training.pictures import draw_progress
+from distillnerf_core.training.processes import create_fabric, share_of_batch
 from distillnerf_core.training.run_state import load_run, save_run
+from distillnerf_core.training.step import TrainingStep
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 logger = logging.getLogger(__name__)
 
+_PLACE_STRIDE = 1_000_000_007
 SHOWN = ("total", "coarse_depth", "depth", "color", "occupancy")
 
 
@@ -56,17 +60,19 @@ class FrameSource(Protocol):
 class Trainer:
     """Trains a predictor on supervised frames.
 
-    Every random choice of a step follows from the seed and the step's number, so a resumed run repeats nothing and
-    skips nothing.
+    Every random choice of a step follows from the seed, the step's number and the frame's place in the batch, so a
+    resumed run repeats nothing and skips nothing, and the number of processes changes nothing but the time.
 
     Args:
         config: The run.
         frames: What it learns from.
         codec: Language features of classes, the teacher of the language head.
         initial: Predictor to start from; None: random weights.
+        fabric: Where it computes, and with which other processes; None: as the configuration and `torchrun` say.
 
     Raises:
         DataError: If there are no frames.
+        ConfigurationError: If the batch cannot be shared evenly among the processes.
     """
 
     def __init__(
@@ -75,11 +81,14 @@ class Trainer:
         frames: FrameSource,
         codec: FeatureCodec,
         initial: LoadedPredictor | None = None,
+        fabric: "Fabric | None" = None,
     ) -> None:
         if len(frames) == 0:
             raise DataError(f"no training frames in {config.data}; write some with `distillnerf simulate`")
         self.config, self.frames = config, frames
-        self.device = resolve_device(config.device)
+        self.fabric = fabric or create_fabric(config)
+        self.device = self.fabric.device
+        self._places = share_of_batch(config.batch, self.fabric.global_rank, self.fabric.world_size)
         torch.set_float32_matmul_precision(config.matmul_precision)
         self.codec = codec.to(self.device)
         torch.manual_seed(config.seed)
@@ -89,6 +98,7 @@ class Trainer:
         if config.encoder_bfloat16:
             self.predictor.image_encoder.autocast_dtype = torch.bfloat16
         self.optimizers = create_optimizers(self.predictor, config.optimizer)
+        self._step_module = self.fabric.setup_module(TrainingStep(self.predictor, self.codec, config))
         self.averaged = {name: value.detach().clone() for name, value in self.predictor.state_dict().items()}
         self.before = {} if initial is None else initial.provenance
         self.history: list[dict[str, float]] = []
@@ -112,6 +122,7 @@ class Trainer:
 
     def run(self, log: Logger | None = None, progress: bool = True) -> None:
         """Trains until the configured number of steps, saving as it goes; Ctrl-C saves and stops."""
+        progress = progress and self.fabric.is_global_zero
         bar = tqdm(total=self.config.steps, initial=self.step, desc="train", disable=not progress, unit="step")
         saved = time.monotonic()
         try:
@@ -136,19 +147,10 @@ class Trainer:
             return self._train_step()
 
     def _train_step(self) -> dict[str, float]:
-        generator = torch.Generator().manual_seed(1_000_003 * self.config.seed + self.step)
-        torch.manual_seed(1_000_003 * self.config.seed + self.step)
-        frame = self.frames[int(torch.randint(len(self.frames), (), generator=generator))].to(self.device)
         self._schedule()
-        if self.config.augment:
-            frame = augment(frame, generator)
-        if self.step < self.config.depth_steps:
-            objective = compute_depth_objective(self.predictor, frame, self.config.objective)
-        else:
-            objective = compute_objective(self.predictor, frame, self.codec, self.config.objective, generator)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        objective.total.backward()  # type: ignore[no-untyped-call]
+        rows = [self._accumulate(place) for place in self._places]
         norm = torch.nn.utils.clip_grad_norm_(self.predictor.parameters(), self.config.optimizer.gradient_clip)
         if bool(torch.isfinite(norm)):
             for optimizer in self.optimizers:
@@ -157,10 +159,23 @@ class Trainer:
             logger.warning("step %d: gradient is not finite, step skipped", self.step)
         self._average()
         self.step += 1
-        return {**objective.terms, "total": float(objective.total.detach()), "gradient_norm": float(norm)}
+        return {name: _mean(rows, name) for name in rows[0]} | {"gradient_norm": float(norm)}
+
+    def _accumulate(self, place: int) -> dict[str, float]:
+        """Adds the gradient of one frame of the batch, and returns its loss terms."""
+        seed = 1_000_003 * self.config.seed + self.step + _PLACE_STRIDE * place
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)
+        frame = self.frames[int(torch.randint(len(self.frames), (), generator=generator))].to(self.device)
+        with self.fabric.no_backward_sync(self._step_module, enabled=place != self._places[-1]):
+            total, terms = self._step_module(frame, generator, self.step < self.config.depth_steps)
+            self.fabric.backward(total / len(self._places))
+        return {**terms, "total": float(total.detach())}
 
     def save(self) -> None:
-        """Writes the run's state, its curve and the averaged predictor."""
+        """Writes the run's state, its curve and the averaged predictor; of several processes, the first does."""
+        if not self.fabric.is_global_zero:
+            return
         save_run(self.state_path, self.step, self.predictor, self.averaged, self.optimizers, self._config_json())
         (self.config.out / "curve.json").write_text(json.dumps(self.history))
         self.export(self.config.out / "predictor.safetensors", half=False)
@@ -213,12 +228,6 @@ def schedule(step: int, warmup: int, steps: int) -> float:
     return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * share))
 
 
-def resolve_device(name: str) -> torch.device:
-    """Turns `auto` into the GPU where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
 def _mean(rows: Sequence[dict[str, float]], name: str) -> float:
-    return sum(row.get(name, 0.0) for row in rows) / max(1, len(rows))
+    values = [row[name] for row in rows if name in row]
+    return sum(values) / max(1, len(values))

@@ -1,0 +1,46 @@
+"""The loss of one frame as a module, so that gradients are shared among processes."""
+
+import torch
+from torch import Tensor, nn
+
+from distillnerf_core.frames import SupervisedFrame
+from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.model.predictor import ScenePredictor
+from distillnerf_core.training.augmentation import augment
+from distillnerf_core.training.config import TrainConfig
+from distillnerf_core.training.objective import compute_depth_objective, compute_objective
+
+
+class TrainingStep(nn.Module):
+    """From a frame to its loss.
+
+    Args:
+        predictor: Network, whose parameters are the module's.
+        codec: Teacher of the language features.
+        config: Augmentation and losses.
+    """
+
+    def __init__(self, predictor: ScenePredictor, codec: FeatureCodec, config: TrainConfig) -> None:
+        super().__init__()
+        self.predictor = predictor
+        self._codec = (codec,)  # a teacher is not trained: in a tuple its buffers are not the module's
+        self._augment = config.augment
+        self._objective = config.objective
+
+    def forward(
+        self, frame: SupervisedFrame, generator: torch.Generator, depth_only: bool
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Returns the loss of a frame and its unweighted terms.
+
+        Args:
+            frame: Frame with ground truth, on the network's device.
+            generator: Source of randomness (CPU).
+            depth_only: Whether the depth stages are trained alone.
+        """
+        if self._augment:
+            frame = augment(frame, generator)
+        if depth_only:
+            objective = compute_depth_objective(self.predictor, frame, self._objective)
+        else:
+            objective = compute_objective(self.predictor, frame, self._codec[0], self._objective, generator)
+        return objective.total, objective.terms
