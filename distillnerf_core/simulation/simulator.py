@@ -100,11 +100,28 @@ def render_camera(
 ) -> tuple[Float[Tensor, "3 height width"], Geometry]:
     """Renders one camera of the rig, from where the vehicle is at that time; returns RGB and exact geometry."""
     mounted = nuscenes_rig(config.height, config.width).select([camera])
+    pose = (scene.path.pose(stamp_ns * 1e-9) @ mounted.camera_to_ego.double()).float()
+    return render_placed(scene, replace(mounted, camera_to_ego=pose), stamp_ns, config)
+
+
+def render_placed(
+    scene: StreetScene, placed: CameraRig, stamp_ns: int, config: SimulationConfig
+) -> tuple[Float[Tensor, "3 height width"], Geometry]:
+    """Renders a rig of one camera that stands anywhere, its `camera_to_ego` being its pose in the world.
+
+    Args:
+        scene: the street.
+        placed: the camera; its image size counts, not that of the configuration.
+        stamp_ns: time of the exposure after the start of the scene.
+        config: quality.
+
+    Returns:
+        RGB in [0, 1], and the exact geometry of the rays through the pixel centres.
+    """
     seconds, factor = stamp_ns * 1e-9, config.supersampling
-    pose = (scene.path.pose(seconds) @ mounted.camera_to_ego.double()).float()
-    placed = replace(mounted, camera_to_ego=pose).to(scene.primitives.center_m.device)
+    placed = placed.to(scene.primitives.center_m.device)
     origin = placed.camera_to_ego[0, :3, 3]
-    fine = camera_rays(placed.resized(config.height * factor, config.width * factor))
+    fine = camera_rays(placed.resized(placed.height * factor, placed.width * factor))
     image, geometry = render_view(scene, seconds, origin, fine.directions[0], config.shadows)
     if factor > 1:
         image = torch.nn.functional.avg_pool2d(image[None], factor)[0]

@@ -1,0 +1,230 @@
+"""A drive through a simulated street, rendered when it is asked for, with its exact truth."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pydantic
+import torch
+from numpy.typing import NDArray
+
+from distillnerf_core.configuration import Config
+from distillnerf_core.data.drive import BoxTrack, DriveImage, DriveScan, FloatArray
+from distillnerf_core.data.simulated_bag import START_NS
+from distillnerf_core.errors import DataError
+from distillnerf_core.geometry.cameras import CameraRig
+from distillnerf_core.language.classes import CLASS_NAMES, OBJECT_CLASSES
+from distillnerf_core.simulation.lidar import LidarConfig, LidarScan, simulate_lidar
+from distillnerf_core.simulation.object_boxes import bound_objects
+from distillnerf_core.simulation.rig import CAMERA_NAMES, nuscenes_lidar_to_ego, nuscenes_rig
+from distillnerf_core.simulation.scene import StreetScene, sample_scene
+from distillnerf_core.simulation.simulator import SimulationConfig, exposure_ns, reference_stamp_ns, render_placed
+
+
+class SimulatedDriveConfig(Config):
+    """A drive through a simulated street.
+
+    Attributes:
+        seed: Number of the street.
+        seconds: Length of the drive.
+        rate_hz: Sweeps of the six cameras each second.
+        key_rate_hz: Key sweeps each second, at most `rate_hz`.
+        lidar_rate_hz: Revolutions of the LiDAR each second; 0 for none.
+        lidar: Beams of the LiDAR.
+        simulation: Image size and quality.
+    """
+
+    seed: int = pydantic.Field(default=0, ge=0)
+    seconds: float = pydantic.Field(default=20.0, gt=0, le=60)
+    rate_hz: float = pydantic.Field(default=12.0, gt=0, le=12)
+    key_rate_hz: float = pydantic.Field(default=2.0, gt=0, le=12)
+    lidar_rate_hz: float = pydantic.Field(default=20.0, ge=0, le=20)
+    lidar: LidarConfig = LidarConfig()
+    simulation: SimulationConfig = SimulationConfig(height=360, width=640, supersampling=1)
+
+
+@dataclass(frozen=True)
+class SimulatedView:
+    """A picture and what its pixels truly show; distances and labels belong to the rays through pixel centres.
+
+    Attributes:
+        pixels: RGB [height width 3].
+        ray_distance_m: Distance [height width] along unit rays, +inf for the sky.
+        labels: Occ3D class [height width], 17 for the sky.
+        instances: Object number [height width] from 1; 0 for road and sky. See `SimulatedDrive.track_of`.
+        moving: Whether [height width] the pixel shows an object that moves.
+    """
+
+    pixels: NDArray[np.uint8]
+    ray_distance_m: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    instances: NDArray[np.int64]
+    moving: NDArray[np.bool_]
+
+
+class SimulatedDrive:
+    """The `Drive` of a simulated street. Nothing is kept: each reading renders again, and gives the same."""
+
+    def __init__(
+        self, config: SimulatedDriveConfig, scene: StreetScene | None = None, device: torch.device | str = "cpu"
+    ) -> None:
+        """Draws the street.
+
+        Args:
+            config: The drive.
+            scene: A street to use in place of that of the seed.
+            device: Where images are rendered.
+        """
+        self.config = config
+        self.scene = (scene or sample_scene(config.seed)).to(device)
+        self._sweeps = max(1, round(config.seconds * config.rate_hz))
+
+    @property
+    def name(self) -> str:
+        """Name of the drive."""
+        return f"street_{self.config.seed:06d}"
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the cameras in the order of their exposures."""
+        return CAMERA_NAMES
+
+    @cached_property
+    def images(self) -> tuple[DriveImage, ...]:
+        """All images, sweep by sweep, each at its own time."""
+        size = self.config.simulation
+        rig = nuscenes_rig(size.height, size.width)
+        intrinsics, mounts = rig.intrinsics.double().numpy(), rig.camera_to_ego.double().numpy()
+        return tuple(
+            DriveImage(
+                camera=name,
+                sweep=sweep,
+                stamp_ns=stamp,
+                intrinsics=intrinsics[index],
+                camera_to_world=self.ego_to_world(stamp) @ mounts[index],
+                height=size.height,
+                width=size.width,
+            )
+            for sweep in range(self._sweeps)
+            for index, (name, stamp) in enumerate(zip(CAMERA_NAMES, exposure_ns(self._start_ns(sweep)), strict=True))
+        )
+
+    @property
+    def sweep_stamps_ns(self) -> tuple[int, ...]:
+        """Exposure of CAM_FRONT in each sweep."""
+        return tuple(reference_stamp_ns(self._start_ns(sweep)) for sweep in range(self._sweeps))
+
+    @property
+    def key_sweeps(self) -> tuple[int, ...]:
+        """The sweeps nearest to the ticks of the key rate."""
+        step = max(1.0, self.config.rate_hz / self.config.key_rate_hz)
+        ticks = np.arange(0.0, self._sweeps - 0.5, step)
+        return tuple(np.floor(ticks + 0.5).astype(int).tolist())
+
+    @property
+    def scan_stamps_ns(self) -> tuple[int, ...]:
+        """End of each revolution of the LiDAR."""
+        rate = self.config.lidar_rate_hz
+        count = max(1, round(self.config.seconds * rate)) if rate > 0 else 0
+        return tuple(START_NS + round((scan + 1) * 1e9 / rate) for scan in range(count))
+
+    @cached_property
+    def tracks(self) -> tuple[BoxTrack, ...]:
+        """All vehicles, people, barriers and cones, whether they are ever seen or not, exact at all times."""
+        last = max(self.images[-1].stamp_ns, *self.scan_stamps_ns, START_NS + 1)
+        stamps = np.unique(np.array([START_NS, *self.sweep_stamps_ns, last], dtype=np.int64))
+        boxes = bound_objects(self.scene.primitives.to("cpu"), OBJECT_CLASSES)
+        places = boxes.box_to_world.numpy()[:, None].repeat(len(stamps), axis=1)
+        seconds = (stamps - START_NS) * 1e-9
+        places[:, :, :3, 3] += seconds[None, :, None] * boxes.velocity_m_s.double().numpy()[:, None]
+        return tuple(
+            BoxTrack(self.track_of(number), CLASS_NAMES[label], (size[0], size[1], size[2]), stamps, poses)
+            for number, label, size, poses in zip(
+                boxes.instance.tolist(), boxes.label.tolist(), boxes.size_lwh_m.tolist(), places, strict=True
+            )
+        )
+
+    @staticmethod
+    def track_of(instance: int) -> str:
+        """Returns the identity of the track of an object number."""
+        return f"object_{instance:05d}"
+
+    def ego_to_world(self, stamp_ns: int) -> FloatArray:
+        """Returns the pose [4 4] of the vehicle at a time."""
+        return np.asarray(self.scene.path.pose((stamp_ns - START_NS) * 1e-9).numpy())
+
+    def read_image(self, image: DriveImage) -> NDArray[np.uint8]:
+        """Renders the pixels [height width 3] of an image, RGB."""
+        return self.true_view(image).pixels
+
+    def read_scan(self, index: int) -> DriveScan:
+        """Casts the beams of a revolution.
+
+        Raises:
+            DataError: If there is no such revolution.
+        """
+        scan, stamp = self._scan(index)
+        pose = self.ego_to_world(stamp) @ nuscenes_lidar_to_ego().double().numpy()
+        points = scan.points_m.double().cpu().numpy() @ pose[:3, :3].T + pose[:3, 3]
+        count = len(points)
+        return DriveScan(
+            stamp_ns=stamp,
+            points_m=points,
+            origins_m=np.repeat(pose[None, :3, 3], count, axis=0),
+            stamps_ns=np.full(count, stamp, dtype=np.int64),
+            rings=scan.rings.cpu().numpy().astype(np.int16),
+        )
+
+    def true_view(self, image: DriveImage) -> SimulatedView:
+        """Renders an image with its truth."""
+        return self.render_view(image.camera_to_world, image.intrinsics, image.height, image.width, image.stamp_ns)
+
+    def true_ray_distance(self, image: DriveImage) -> NDArray[np.float32]:
+        """Returns the distance [height width] along unit rays, metres, +inf for the sky."""
+        return self.true_view(image).ray_distance_m
+
+    def true_labels(self, image: DriveImage) -> NDArray[np.uint8]:
+        """Returns the Occ3D class [height width] of each pixel, 17 for the sky."""
+        return self.true_view(image).labels
+
+    def true_instances(self, image: DriveImage) -> NDArray[np.int64]:
+        """Returns the object number [height width] of each pixel, 0 for road and sky; see `track_of`."""
+        return self.true_view(image).instances
+
+    def moving_mask(self, image: DriveImage) -> NDArray[np.bool_]:
+        """Tells which pixels [height width] show an object that moves."""
+        return self.true_view(image).moving
+
+    def render_view(
+        self, camera_to_world: FloatArray, intrinsics: FloatArray, height: int, width: int, stamp_ns: int
+    ) -> SimulatedView:
+        """Renders the street as a camera anywhere sees it at a time.
+
+        Args:
+            camera_to_world: Pose [4 4] of the camera, metres, OpenCV axes.
+            intrinsics: Pinhole matrix [3 3] in pixels, pixel centres at integer + 0.5.
+            height: Rows.
+            width: Columns.
+            stamp_ns: The time, on the clock of the images.
+        """
+        matrix = torch.from_numpy(np.asarray(intrinsics, dtype=np.float32))[None]
+        pose = torch.from_numpy(np.asarray(camera_to_world, dtype=np.float32))[None]
+        camera = CameraRig(("virtual",), matrix, pose, height, width)
+        image, geometry = render_placed(self.scene, camera, stamp_ns - START_NS, self.config.simulation)
+        moving = (self.scene.primitives.velocity_m_s.norm(dim=1) > 0)[geometry.primitive.clamp(min=0)]
+        return SimulatedView(
+            pixels=(image * 255.0).round().byte().permute(1, 2, 0).cpu().numpy(),
+            ray_distance_m=geometry.distance_m.cpu().numpy(),
+            labels=geometry.labels.cpu().numpy(),
+            instances=geometry.instances.cpu().numpy(),
+            moving=(moving & (geometry.primitive >= 0)).cpu().numpy(),
+        )
+
+    def _start_ns(self, sweep: int) -> int:
+        return START_NS + round(sweep * 1e9 / self.config.rate_hz)
+
+    def _scan(self, index: int) -> tuple[LidarScan, int]:
+        stamps = self.scan_stamps_ns
+        if not 0 <= index < len(stamps):
+            raise DataError(f"{self.name}: no LiDAR revolution {index}, there are {len(stamps)}")
+        return simulate_lidar(self.scene, stamps[index] - START_NS, self.config.lidar), stamps[index]
