@@ -14,9 +14,11 @@ from distillnerf_core.data.simulated_bag import START_NS
 from distillnerf_core.errors import DataError
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.language.classes import CLASS_NAMES, OBJECT_CLASSES
-from distillnerf_core.simulation.lidar import LidarConfig, LidarScan, simulate_lidar
+from distillnerf_core.simulation.lidar import LidarConfig
+from distillnerf_core.simulation.lidar_sweep import LidarSweep, sweep_lidar
 from distillnerf_core.simulation.object_boxes import bound_objects
-from distillnerf_core.simulation.rig import CAMERA_NAMES, nuscenes_lidar_to_ego, nuscenes_rig
+from distillnerf_core.simulation.optical_flow import optical_flow, surface_velocity
+from distillnerf_core.simulation.rig import CAMERA_NAMES, nuscenes_rig
 from distillnerf_core.simulation.scene import StreetScene, sample_scene
 from distillnerf_core.simulation.simulator import SimulationConfig, exposure_ns, reference_stamp_ns, render_placed
 
@@ -59,6 +61,22 @@ class SimulatedView:
     ray_distance_m: NDArray[np.float32]
     labels: NDArray[np.uint8]
     instances: NDArray[np.int64]
+    moving: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SimulatedFlow:
+    """Exact motion of the pixels of an image to another one.
+
+    Attributes:
+        flow_px: Target pixel minus source pixel [height width 2], (column, row); NaN for the sky and for points that
+            are not in front of the target camera.
+        visible: Whether [height width] the point is inside the target image and not hidden there.
+        moving: Whether [height width] the point is on an object that moves.
+    """
+
+    flow_px: NDArray[np.float32]
+    visible: NDArray[np.bool_]
     moving: NDArray[np.bool_]
 
 
@@ -158,22 +176,33 @@ class SimulatedDrive:
         return self.true_view(image).pixels
 
     def read_scan(self, index: int) -> DriveScan:
-        """Casts the beams of a revolution.
+        """Casts the beams of a revolution, each azimuth from where the LiDAR is at its own time.
 
         Raises:
             DataError: If there is no such revolution.
         """
-        scan, stamp = self._scan(index)
-        pose = self.ego_to_world(stamp) @ nuscenes_lidar_to_ego().double().numpy()
-        points = scan.points_m.double().cpu().numpy() @ pose[:3, :3].T + pose[:3, 3]
-        count = len(points)
+        sweep = self.true_scan(index)
         return DriveScan(
-            stamp_ns=stamp,
-            points_m=points,
-            origins_m=np.repeat(pose[None, :3, 3], count, axis=0),
-            stamps_ns=np.full(count, stamp, dtype=np.int64),
-            rings=scan.rings.cpu().numpy().astype(np.int16),
+            stamp_ns=self.scan_stamps_ns[index],
+            points_m=sweep.points_m.numpy(),
+            origins_m=sweep.origins_m.numpy(),
+            stamps_ns=sweep.stamps_ns.numpy() + START_NS,
+            rings=sweep.rings.numpy().astype(np.int16),
         )
+
+    def true_scan(self, index: int) -> LidarSweep:
+        """Casts a revolution with class and object of each point, in the order of `read_scan`.
+
+        Its `stamps_ns` count from the start of the scene.
+
+        Raises:
+            DataError: If there is no such revolution.
+        """
+        stamps = self.scan_stamps_ns
+        if not 0 <= index < len(stamps):
+            raise DataError(f"{self.name}: no LiDAR revolution {index}, there are {len(stamps)}")
+        period_ns = round(1e9 / self.config.lidar_rate_hz)
+        return sweep_lidar(self.scene, stamps[index] - START_NS, period_ns, self.config.lidar)
 
     def true_view(self, image: DriveImage) -> SimulatedView:
         """Renders an image with its truth."""
@@ -195,6 +224,16 @@ class SimulatedDrive:
         """Tells which pixels [height width] show an object that moves."""
         return self.true_view(image).moving
 
+    def true_flow(self, image: DriveImage, target: DriveImage) -> SimulatedFlow:
+        """Returns where every pixel of an image is in another one, of the same or another camera."""
+        device = self.scene.primitives.center_m.device
+        cameras = [
+            _placed(one.camera_to_world, one.intrinsics, one.height, one.width).to(device) for one in (image, target)
+        ]
+        seconds = [(one.stamp_ns - START_NS) * 1e-9 for one in (image, target)]
+        flow = optical_flow(self.scene, cameras[0], seconds[0], cameras[1], seconds[1])
+        return SimulatedFlow(flow.flow_px.cpu().numpy(), flow.visible.cpu().numpy(), flow.moving.cpu().numpy())
+
     def render_view(
         self, camera_to_world: FloatArray, intrinsics: FloatArray, height: int, width: int, stamp_ns: int
     ) -> SimulatedView:
@@ -207,24 +246,21 @@ class SimulatedDrive:
             width: Columns.
             stamp_ns: The time, on the clock of the images.
         """
-        matrix = torch.from_numpy(np.asarray(intrinsics, dtype=np.float32))[None]
-        pose = torch.from_numpy(np.asarray(camera_to_world, dtype=np.float32))[None]
-        camera = CameraRig(("virtual",), matrix, pose, height, width)
+        camera = _placed(camera_to_world, intrinsics, height, width)
         image, geometry = render_placed(self.scene, camera, stamp_ns - START_NS, self.config.simulation)
-        moving = (self.scene.primitives.velocity_m_s.norm(dim=1) > 0)[geometry.primitive.clamp(min=0)]
         return SimulatedView(
             pixels=(image * 255.0).round().byte().permute(1, 2, 0).cpu().numpy(),
             ray_distance_m=geometry.distance_m.cpu().numpy(),
             labels=geometry.labels.cpu().numpy(),
             instances=geometry.instances.cpu().numpy(),
-            moving=(moving & (geometry.primitive >= 0)).cpu().numpy(),
+            moving=(surface_velocity(self.scene.primitives, geometry).norm(dim=-1) > 0).cpu().numpy(),
         )
 
     def _start_ns(self, sweep: int) -> int:
         return START_NS + round(sweep * 1e9 / self.config.rate_hz)
 
-    def _scan(self, index: int) -> tuple[LidarScan, int]:
-        stamps = self.scan_stamps_ns
-        if not 0 <= index < len(stamps):
-            raise DataError(f"{self.name}: no LiDAR revolution {index}, there are {len(stamps)}")
-        return simulate_lidar(self.scene, stamps[index] - START_NS, self.config.lidar), stamps[index]
+
+def _placed(camera_to_world: FloatArray, intrinsics: FloatArray, height: int, width: int) -> CameraRig:
+    matrix = torch.from_numpy(np.asarray(intrinsics, dtype=np.float32))[None]
+    pose = torch.from_numpy(np.asarray(camera_to_world, dtype=np.float32))[None]
+    return CameraRig(("virtual",), matrix, pose, height, width)

@@ -59,7 +59,7 @@ def beam_directions(config: LidarConfig) -> Float[Tensor, "beams azimuths 3"]:
 
 
 def simulate_lidar(scene: StreetScene, stamp_ns: int, config: LidarConfig | None = None) -> LidarScan:
-    """Casts all beams of one revolution; motion during the revolution is not simulated."""
+    """Casts all beams of one revolution at one instant; `lidar_sweep` simulates the motion during it."""
     config = config or LidarConfig()
     device = scene.primitives.center_m.device
     seconds = stamp_ns * 1e-9
