@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from distillnerf_core.language.affine_compression import AffineCompression
     from distillnerf_core.teachers.features.cache import CompressionPlan, FeatureCache
@@ -185,10 +185,10 @@ def _fit(work: _Work) -> "AffineCompression":
     return compression
 
 
-def _progress(images: "Iterable[SourceImage]", title: str, total: int | None = None) -> "Iterable[SourceImage]":
+def _progress(images: "Iterable[SourceImage]", title: str, total: int | None = None) -> "Iterator[SourceImage]":
     from tqdm import tqdm
 
-    return tqdm(images, desc=title, unit="image", total=total)
+    yield from tqdm(images, desc=title, unit="image", total=total)
 
 
 def _draw(work: _Work) -> Path | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -45,6 +45,7 @@ class SourceImage:
     read_labels: Callable[[], Pixels] | None = None
 
 
+@runtime_checkable
 class ImageSource(Protocol):
     """Images in a fixed order, which can be gone through several times."""
 
