@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from distillnerf_core.language.affine_compression import AffineCompression
     from distillnerf_core.teachers.features.cache import CompressionPlan, FeatureCache
+    from distillnerf_core.teachers.features.fitting import TokenFiles
     from distillnerf_core.teachers.features.sources import ImageSource, SourceImage
     from distillnerf_core.teachers.features.teacher import FeatureTeacher
 
@@ -155,13 +156,16 @@ def _compression(work: _Work, given: Path | None) -> "AffineCompression | None":
     """Opens the compression of the cache; fits or copies it first where it is not there yet."""
     from distillnerf_core.errors import DataError
     from distillnerf_core.language.affine_compression import load_affine_compression
-    from distillnerf_core.teachers.features.fitting import save_compression
+    from distillnerf_core.teachers.features.fitting import TokenFiles, save_compression
 
-    if work.cache.index.compression.kind == "none":
+    plan = work.cache.index.compression
+    if plan.kind == "none":
         return None
     path = work.cache.compression_path
+    sample = TokenFiles(work.cache.folder / "sample", plan.cells, plan.seed)
     if not path.exists():
-        save_compression(path, _fit(work) if given is None else load_affine_compression(given))
+        save_compression(path, _fit(work, sample) if given is None else load_affine_compression(given))
+    sample.clear()
     compression = load_affine_compression(path)
     if compression.reduction.shape[0] != work.teacher.channels:
         raise DataError(
@@ -171,18 +175,15 @@ def _compression(work: _Work, given: Path | None) -> "AffineCompression | None":
     return compression
 
 
-def _fit(work: _Work) -> "AffineCompression":
+def _fit(work: _Work, sample: "TokenFiles") -> "AffineCompression":
     from distillnerf_core.teachers.features.extraction import sample_cells, spread_images
-    from distillnerf_core.teachers.features.fitting import TokenFiles, fit_compression
+    from distillnerf_core.teachers.features.fitting import fit_compression
 
     plan = work.cache.index.compression
-    sample = TokenFiles(work.cache.folder / "sample", plan.cells, plan.seed)
     count = min(plan.images, len(work.source))
     chosen = _progress(spread_images(work.source, count), "sample", count)
     sample_cells(chosen, work.teacher, sample, work.batch_size, work.device)
-    compression = fit_compression(sample, plan.channels)
-    sample.clear()
-    return compression
+    return fit_compression(sample, plan.channels)
 
 
 def _progress(images: "Iterable[SourceImage]", title: str, total: int | None = None) -> "Iterator[SourceImage]":
