@@ -11,7 +11,7 @@ from typing import Literal
 import pydantic
 import safetensors
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from distillnerf_core.configuration import Config, parse_config
@@ -155,7 +155,8 @@ class FeatureCache:
         metadata["crc32"] = str(_checksum(tensors, metadata))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, partial, metadata)
+            # save_file would make the file unreadable to other users.
+            partial.write_bytes(save(tensors, metadata))
             partial.replace(path)
         except (OSError, safetensors.SafetensorError) as err:
             partial.unlink(missing_ok=True)

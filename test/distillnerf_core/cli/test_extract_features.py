@@ -71,6 +71,13 @@ def test_again_it_goes_on_and_other_settings_are_refused(streets: Path, clip_fol
         run(streets, *clip(clip_folder, out), "--stride", 2)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(streets: Path, clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole")
+    assert run(streets, *clip(clip_folder, out)).exit_code == 0
+    return out
+
+
 _KILLED_WHILE_A_FILE_IS_PUT_IN_PLACE = """
 import os, pathlib, signal, sys
 calls, fatal, replace = 0, int(sys.argv.pop(1)), pathlib.Path.replace
@@ -89,12 +96,12 @@ main()
 @pytest.mark.parametrize(
     ("moment", "samples", "images"),
     # The files in their order: the description, a sample of each of 12 images, the compression, the images.
-    [(1, 0, 0), (5, 3, 0), (14, 12, 0), (18, 0, 3)],
+    [(5, 3, 0), (14, 12, 0), (18, 0, 3)],
 )
 def test_a_killed_run_is_resumed_to_the_same_result(
-    streets: Path, clip_folder: Path, tmp_path: Path, moment: int, samples: int, images: int
+    streets: Path, clip_folder: Path, uninterrupted: Path, tmp_path: Path, moment: int, samples: int, images: int
 ) -> None:
-    out, whole = tmp_path / "killed", tmp_path / "whole"
+    out = tmp_path / "killed"
     arguments = ["extract-features", str(streets), *(str(argument) for argument in clip(clip_folder, out))]
     code = [sys.executable, "-c", _KILLED_WHILE_A_FILE_IS_PUT_IN_PLACE, str(moment)]
     done = subprocess.run([*code, *arguments], check=False, capture_output=True, text=True)
@@ -102,8 +109,7 @@ def test_a_killed_run_is_resumed_to_the_same_result(
     assert len(list(out.glob("sample/*.npy"))) == samples
     assert len(list(out.glob("images/*/*.safetensors"))) == images
     assert run(streets, *clip(clip_folder, out)).exit_code == 0
-    assert run(streets, *clip(clip_folder, whole)).exit_code == 0
-    first, second = FeatureReader(out), FeatureReader(whole)
+    first, second = FeatureReader(out), FeatureReader(uninterrupted)
     assert first.cache.keys == second.cache.keys
     assert len(first.cache.keys) == 12
     for key in second.cache.keys:

@@ -83,6 +83,10 @@ def test_a_changed_byte_is_noticed(cache: FeatureCache) -> None:
             cache.read("CAM_FRONT/123")
 
 
+def test_features_are_as_readable_as_their_description(cache: FeatureCache) -> None:
+    assert path_of(cache).stat().st_mode == (cache.folder / "index.json").stat().st_mode
+
+
 @pytest.mark.parametrize("kept", [0, 7, 100, -1])
 def test_a_cut_file_is_refused(cache: FeatureCache, kept: int) -> None:
     path = path_of(cache)
