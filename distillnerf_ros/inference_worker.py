@@ -19,9 +19,7 @@ class NewestWinsWorker(Generic[ItemT]):
         prepare: Called once in the thread before any work. Must not raise.
     """
 
-    def __init__(
-        self, work: Callable[[ItemT], None], name: str, prepare: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, work: Callable[[ItemT], None], name: str, prepare: Callable[[], None] | None = None) -> None:
         self._work = work
         self._prepare = prepare
         self._name = name

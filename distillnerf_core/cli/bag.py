@@ -1,10 +1,13 @@
 """`distillnerf bag`: inspects and writes bags."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from distillnerf_core.streams.bag_summary import BagSummary
 
 
 class BagGroup(TyperGroup):
@@ -48,10 +51,27 @@ def info(
         typer.echo(f"{topic:{width}s}  {item.count:8d}  {item.rate_hz:6.2f} Hz  {item.message_type}")
     typer.echo(f"cameras: {', '.join(summary.cameras) or 'none recognised'}  (preset: {summary.layout or 'none'})")
     typer.echo(f"frames: {', '.join(f'{parent} -> {child}' for parent, child in summary.transforms) or 'none'}")
+    typer.echo(f"training: {_training_needs(summary)}")
     for problem in summary.problems:
         typer.echo(f"problem: {problem}", err=True)
     if summary.problems:
         raise typer.Exit(1)
+
+
+def _training_needs(summary: "BagSummary") -> str:
+    """Says whether a recording has what training reads: cameras, poses, and LiDAR, which is optional."""
+    from distillnerf_core.data.bag_index import ODOMETRY_TYPE
+    from distillnerf_core.streams.point_clouds import CLOUD_TYPE
+
+    odometry = summary.topics_of(ODOMETRY_TYPE)
+    poses = f"TF in {summary.fixed_frame}" if summary.fixed_frame else ", ".join(odometry)
+    lidar = ", ".join(summary.topics_of(CLOUD_TYPE)) or "none (no PointCloud2)"
+    missing = [] if summary.cameras else ["no cameras recognised"]
+    if not poses:
+        missing.append("no poses (record /tf with odom or map -> base_link, or nav_msgs/Odometry)")
+    if missing:
+        return f"not possible: {'; '.join(missing)}"
+    return f"possible: {len(summary.cameras)} cameras, poses from {poses}, LiDAR {lidar}"
 
 
 @app.command()

@@ -82,7 +82,11 @@ class BagReader:
         return {item.topic: item.message_type for item in self.topics()}
 
     def messages(
-        self, topics: Collection[str] | None = None, types: Collection[str] | None = None
+        self,
+        topics: Collection[str] | None = None,
+        types: Collection[str] | None = None,
+        start_ns: int | None = None,
+        stop_ns: int | None = None,
     ) -> Iterator[BagMessage]:
         """Yields deserialised messages in the order of their log time.
 
@@ -90,11 +94,13 @@ class BagReader:
             topics: Topics to read; all where None.
             types: Message types to read, others are passed over; all where None, for which the definitions that
                 came with the recording are compiled.
+            start_ns: Log time to begin at; None: the beginning.
+            stop_ns: Log time to end before; None: the end.
 
         Raises:
             BagError: After the last readable message of a cut recording, or on a message of another type.
         """
-        for item in self._storage.messages(topics):
+        for item in self._storage.messages(topics, start_ns, stop_ns):
             if types is not None and item.message_type not in types:
                 continue
             yield BagMessage(item.topic, item.message_type, item.log_ns, self._deserialise(item))

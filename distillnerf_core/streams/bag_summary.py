@@ -1,13 +1,19 @@
 """What a recording holds: topics, rates, cameras, frames."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distillnerf_core.errors import BagError, DistillNerfError
+import numpy as np
+
+from distillnerf_core.errors import BagError, DistillNerfError, TransformError
 from distillnerf_core.streams.bag_reader import BagReader
 from distillnerf_core.streams.layouts import detect_layout
 from distillnerf_core.streams.message_fields import NANOSECONDS
 from distillnerf_core.streams.stamped_transform import transform_from_message
+from distillnerf_core.streams.stream_config import MotionConfig
+from distillnerf_core.streams.sweep_locator import find_fixed_frame
+from distillnerf_core.streams.transform_buffer import TransformBuffer
 
 _TRANSFORM_TOPICS = ("/tf", "/tf_static")
 _MOST_LISTED = 1000
@@ -53,6 +59,23 @@ class BagSummary:
     cameras: tuple[str, ...] = ()
     transforms: tuple[tuple[str, str], ...] = ()
     problems: tuple[str, ...] = ()
+
+    @property
+    def fixed_frame(self) -> str:
+        """Fixed frame that TF connects to the default body frame; "" for none."""
+        tree = TransformBuffer()
+        for parent, child in self.transforms:
+            with suppress(TransformError):
+                tree.add(parent, child, 0, np.eye(4), static=True)
+        with suppress(TransformError):
+            return find_fixed_frame(tree, MotionConfig())
+        return ""
+
+    def topics_of(self, message_type: str) -> tuple[str, ...]:
+        """Returns the topics of a type that have messages."""
+        return tuple(
+            topic for topic, item in sorted(self.topics.items()) if item.message_type == message_type and item.count
+        )
 
     @property
     def duration_s(self) -> float:

@@ -42,7 +42,7 @@ class CalibrationBook:
         Raises:
             CalibrationError: Naming the topic; once for each content.
         """
-        content = _content(message)
+        content = calibration_content(message)
         if self._contents.get(camera) == content:
             return
         self._contents[camera] = content
@@ -98,7 +98,8 @@ def _calibration(entry: Mapping[str, Any]) -> PinholeCalibration:
     return PinholeCalibration(*size, intrinsics, model, distortion, np.eye(3))
 
 
-def _content(message: Any) -> tuple[bytes, ...]:
+def calibration_content(message: Any) -> tuple[bytes, ...]:
+    """Returns what tells two calibrations apart: all of a CameraInfo but its stamp, cut where it is absurdly long."""
     roi = message.roi
     sizes = [message.height, message.width, message.binning_x, message.binning_y]
     sizes += [roi.x_offset, roi.y_offset, roi.height, roi.width]

@@ -52,6 +52,7 @@ class FrameStream:
     Args:
         layout: Cameras and their topics; those that the configuration leaves out are dropped.
         config: Limits and policies.
+        transforms: A buffer that somebody else fills; None: one of its own.
 
     Attributes:
         layout: The cameras that are used.
@@ -65,13 +66,13 @@ class FrameStream:
         CalibrationError: If the calibration file cannot be read.
     """
 
-    def __init__(self, layout: Layout, config: StreamConfig) -> None:
+    def __init__(self, layout: Layout, config: StreamConfig, transforms: TransformBuffer | None = None) -> None:
         layout = self.layout = layout.select(config.cameras)
         self.config = config
         self._synchroniser_config = layout.synchroniser_config(config.synchroniser)
         self.synchroniser = CameraSynchroniser(layout.names, self._synchroniser_config)
         self._phases = self._phase_estimator()
-        self.transforms = TransformBuffer(config.transforms)
+        self.transforms = TransformBuffer(config.transforms) if transforms is None else transforms
         rectified = layout.rectified_cameras(config.rectify)
         self.calibrations = CalibrationBook(rectified, undistort=config.rectify != "off")
         self._masks = EgoMasks(config.ego_mask_dir, config.max_image_pixels)

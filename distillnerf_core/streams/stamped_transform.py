@@ -1,7 +1,8 @@
-"""A transform between two frames at a time, and its reading from `tf2_msgs/TFMessage`."""
+"""A transform between two frames at a time, and its reading from `tf2_msgs/TFMessage` and `nav_msgs/Odometry`."""
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,19 @@ def transform_from_message(message: Any) -> StampedTransform:
             "check the node that publishes it"
         )
     return StampedTransform(parent, child, stamp_ns(message.header), rigid_from_quaternion(translation, quaternion))
+
+
+def transform_from_odometry(message: Any) -> StampedTransform:
+    """Reads the pose of a `nav_msgs/Odometry` as the transform from header.frame_id to child_frame_id.
+
+    Raises:
+        TransformError: As for `transform_from_message`.
+    """
+    pose = message.pose.pose
+    moved = SimpleNamespace(translation=pose.position, rotation=pose.orientation)
+    return transform_from_message(
+        SimpleNamespace(header=message.header, child_frame_id=message.child_frame_id, transform=moved)
+    )
 
 
 def frame_name(name: str) -> str:

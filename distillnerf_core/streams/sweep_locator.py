@@ -12,7 +12,8 @@ from distillnerf_core.streams.stream_config import MotionConfig
 from distillnerf_core.streams.transform_buffer import TransformBuffer
 
 FloatArray = NDArray[np.float64]
-_FIXED_FRAMES = ("odom", "map", "world")
+FIXED_FRAMES = ("odom", "map", "world")
+"""Names of frames that do not move (REP 105), the smoothest first."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class SweepLocator:
         if self._config.motion_compensation == "off":
             return self._static(sweep, frames, compensated=False)
         try:
-            fixed = self._fixed_frame()
+            fixed = find_fixed_frame(self._transforms, self._config)
             poses = self._moving(sweep, frames, fixed, None)
         except TransformError:
             if not final:
@@ -70,7 +71,8 @@ class SweepLocator:
 
     def _final(self, sweep: CameraSet, frames: Sequence[str]) -> SweepPoses:
         try:
-            return self._moving(sweep, frames, self._fixed_frame(), self._config.extrapolation_s)
+            fixed = find_fixed_frame(self._transforms, self._config)
+            return self._moving(sweep, frames, fixed, self._config.extrapolation_s)
         except TransformError:
             if self._config.motion_compensation == "on":
                 raise
@@ -97,13 +99,19 @@ class SweepLocator:
             raise TransformError(next(iter(problems.values())))
         return SweepPoses(poses, compensated, problems)
 
-    def _fixed_frame(self) -> str:
-        if self._config.fixed_frame != "auto":
-            return self._config.fixed_frame
-        for frame in _FIXED_FRAMES:
-            if self._transforms.connected(frame, self._config.base_frame):
-                return frame
-        raise TransformError(
-            f"no fixed frame: none of {', '.join(_FIXED_FRAMES)} is connected to {self._config.base_frame}; "
-            "publish odometry on /tf or set the fixed frame"
-        )
+
+def find_fixed_frame(transforms: TransformBuffer, config: MotionConfig) -> str:
+    """Returns the frame that does not move: the configured one, else the first of odom, map, world on the body's tree.
+
+    Raises:
+        TransformError: If there is none; names the body frame.
+    """
+    if config.fixed_frame != "auto":
+        return config.fixed_frame
+    for frame in FIXED_FRAMES:
+        if transforms.connected(frame, config.base_frame):
+            return frame
+    raise TransformError(
+        f"no fixed frame: none of {', '.join(FIXED_FRAMES)} is connected to {config.base_frame}; "
+        "publish odometry on /tf or set the fixed frame"
+    )

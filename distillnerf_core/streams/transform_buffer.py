@@ -12,7 +12,7 @@ from distillnerf_core.streams.log_throttle import LogThrottle
 from distillnerf_core.streams.message_fields import NANOSECONDS
 from distillnerf_core.streams.stamped_transform import frame_name, transform_from_message
 from distillnerf_core.streams.stream_config import TransformConfig
-from distillnerf_core.streams.transform_edge import TransformEdge
+from distillnerf_core.streams.transform_edge import MAX_POSES, MAX_RECORDED_POSES, TransformEdge
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +30,16 @@ class TransformBuffer:
 
     Args:
         config: Limits.
+        whole: Keep a recording from its beginning to its end: nothing is forgotten, and a transform that steps back in
+            time by more than the limit is refused.
     """
 
-    def __init__(self, config: TransformConfig | None = None) -> None:
+    def __init__(self, config: TransformConfig | None = None, whole: bool = False) -> None:
         self.config = config or TransformConfig()
+        self._whole = whole
         self._parent_log = LogThrottle()
         self._edges: dict[str, TransformEdge] = {}
-        self._history_ns = round(self.config.history_s * NANOSECONDS)
+        self._history_ns = 2**62 if whole else round(self.config.history_s * NANOSECONDS)
         self._jump_ns = round(self.config.backward_jump_s * NANOSECONDS)
         self._max_gap_ns = round(self.config.max_gap_s * NANOSECONDS)
 
@@ -72,12 +75,13 @@ class TransformBuffer:
         Args:
             parent: Parent frame.
             child: Child frame.
-            stamp_ns: Time of validity; a step back by more than the limit clears all moving transforms.
+            stamp_ns: Time of validity; a step back by more than the limit clears all moving transforms (see `whole`).
             matrix: `parent_from_child` [4 4], metres.
             static: Valid for all times.
 
         Raises:
-            TransformError: If the matrix is no rigid motion, the edge would close a loop, or there are too many frames.
+            TransformError: If the matrix is no rigid motion, the edge would close a loop, there are too many frames, or
+                the step back is refused.
         """
         parent, child = frame_name(parent), frame_name(child)
         _check_rigid(matrix, f"transform {parent} -> {child}")
@@ -88,13 +92,14 @@ class TransformBuffer:
                 "check who publishes names without end"
             )
         if edge is not None and not static and not edge.static and stamp_ns < edge.newest_ns - self._jump_ns:
-            self.clear()
+            self._step_back(edge, stamp_ns)
             edge = None
         if edge is None or edge.parent != parent or edge.static != static:
             self._check_loop(parent, child)
             if edge is not None and self._parent_log.allows():
                 logger.warning("frame %s: parent %s is replaced by %s", child, edge.parent, parent)
-            edge = self._edges[child] = TransformEdge(parent, child, static)
+            most = MAX_RECORDED_POSES if self._whole else MAX_POSES
+            edge = self._edges[child] = TransformEdge(parent, child, static, most)
         edge.insert(stamp_ns, matrix, self._history_ns)
 
     def clear(self) -> None:
@@ -111,6 +116,10 @@ class TransformBuffer:
         if first not in known or second not in known:
             return False
         return self._path(frame_name(first))[-1] == self._path(frame_name(second))[-1]
+
+    def root(self, frame: str) -> str:
+        """Returns the top of the tree that a frame hangs on; the frame itself where it has no parent."""
+        return self._path(frame_name(frame))[-1]
 
     def lookup(
         self,
@@ -183,6 +192,14 @@ class TransformBuffer:
         while path[-1] in self._edges:
             path.append(self._edges[path[-1]].parent)
         return path
+
+    def _step_back(self, edge: TransformEdge, stamp_ns: int) -> None:
+        if self._whole:
+            raise TransformError(
+                f"transform {edge.parent} -> {edge.child}: steps back by {(edge.newest_ns - stamp_ns) * 1e-9:.3f} s; "
+                "it is left out; record each drive on its own"
+            )
+        self.clear()
 
     def _check_loop(self, parent: str, child: str) -> None:
         path = self._path(parent)

@@ -12,6 +12,8 @@ FloatArray = NDArray[np.float64]
 
 MAX_POSES = 20_000
 """Most poses of one transform that are kept; 10 s of history at 2 kHz."""
+MAX_RECORDED_POSES = 2_000_000
+"""The same where a recording is kept whole; five hours at 100 Hz."""
 
 
 class TransformEdge:
@@ -21,12 +23,14 @@ class TransformEdge:
         parent: Name of the parent frame.
         child: Name of the child frame.
         static: One pose for all times.
+        most_poses: Older ones are forgotten.
     """
 
-    def __init__(self, parent: str, child: str, static: bool) -> None:
+    def __init__(self, parent: str, child: str, static: bool, most_poses: int = MAX_POSES) -> None:
         self.parent = parent
         self.child = child
         self.static = static
+        self._most_poses = most_poses
         self._stamps_ns: list[int] = []
         self._matrices: list[FloatArray] = []
 
@@ -47,7 +51,7 @@ class TransformEdge:
         self._stamps_ns.insert(index, stamp_ns)
         self._matrices.insert(index, matrix)
         outdated = bisect_left(self._stamps_ns, self.newest_ns - history_ns)
-        outdated = max(outdated, len(self._stamps_ns) - MAX_POSES)
+        outdated = max(outdated, len(self._stamps_ns) - self._most_poses)
         del self._stamps_ns[:outdated], self._matrices[:outdated]
 
     def at(self, stamp_ns: int, tolerance_ns: int, max_gap_ns: int) -> FloatArray:

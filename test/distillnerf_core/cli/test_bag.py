@@ -10,6 +10,18 @@ from distillnerf_core.errors import BagError
 from distillnerf_core.streams.bag_writer import BagWriter
 from distillnerf_core.streams.stamped_transform import StampedTransform
 
+NEEDS = "training: possible: 6 cameras, poses from TF in map, LiDAR /LIDAR_TOP"
+
+
+def test_info_says_what_training_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "bag.mcap"
+    with BagWriter(path) as bag:
+        bag.write_tf([StampedTransform("base_link", "lidar", 5, np.eye(4))], 5, static=True)
+        bag.write_point_cloud("/points", 5, "lidar", np.zeros(3, dtype=[(axis, "<f4") for axis in "xyz"]))
+    shown = CliRunner().invoke(app, ["info", str(path)])
+    assert shown.exit_code == 0
+    assert "training: not possible: no cameras recognised; no poses (record /tf with odom or map" in shown.output
+
 
 def test_from_frames_then_info(shared_dir: Path, tmp_path: Path) -> None:
     bag = tmp_path / "out.mcap"
@@ -19,7 +31,13 @@ def test_from_frames_then_info(shared_dir: Path, tmp_path: Path) -> None:
     assert "2 sweeps, 12 images, 2 LiDAR sweeps" in written.output
     shown = CliRunner().invoke(app, ["info", str(bag)])
     assert shown.exit_code == 0
-    for words in ("/CAM_BACK_LEFT/image_rect_compressed", "5.00 Hz", "preset: nuscenes_upper", "map -> base_link"):
+    for words in (
+        "/CAM_BACK_LEFT/image_rect_compressed",
+        "5.00 Hz",
+        "preset: nuscenes_upper",
+        "map -> base_link",
+        NEEDS,
+    ):
         assert words in shown.output
 
 

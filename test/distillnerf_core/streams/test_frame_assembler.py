@@ -13,7 +13,7 @@ from distillnerf_core.streams.camera_set import CameraSet
 from distillnerf_core.streams.frame_assembler import FrameAssembler, LocatedSweep
 from distillnerf_core.streams.message_factory import MessageFactory
 from distillnerf_core.streams.stream_config import MotionConfig
-from distillnerf_core.streams.sweep_locator import SweepLocator, SweepPoses
+from distillnerf_core.streams.sweep_locator import SweepLocator, SweepPoses, find_fixed_frame
 from distillnerf_core.streams.transform_buffer import TransformBuffer
 
 SECOND = 1_000_000_000
@@ -186,4 +186,4 @@ def test_a_camera_without_transform_is_a_problem_of_that_camera() -> None:
 def test_the_fixed_frame_prefers_odom_over_map() -> None:
     buffer = buffer_of_a_drive()
     buffer.add("odom", "map", 0, np.eye(4), static=True)
-    assert SweepLocator(buffer, MotionConfig())._fixed_frame() == "odom"
+    assert find_fixed_frame(buffer, MotionConfig()) == "odom"

@@ -205,9 +205,8 @@ def test_frames_without_end_are_refused_and_known_ones_still_taken() -> None:
     assert len(buffer.frames) == 11
 
 
-def test_poses_of_one_transform_are_bounded_however_dense_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distillnerf_core.streams.transform_edge.MAX_POSES", 50)
-    edge = TransformEdge("map", "base_link", static=False)
+def test_poses_of_one_transform_are_bounded_however_dense_they_are() -> None:
+    edge = TransformEdge("map", "base_link", static=False, most_poses=50)
     for stamp in range(200):
         edge.insert(stamp, np.eye(4), history_ns=10**9)
     assert edge.newest_ns == 199
@@ -260,3 +259,24 @@ def test_moving_transforms_ahead_of_a_time_are_forgotten_and_static_ones_stay() 
     buffer.add("base_link", "WHEEL", START + SECOND // 2, pose(0.1))
     buffer.forget_ahead_of(START + SECOND // 2)
     assert buffer.frames == {"base_link", "CAM", "LIDAR", "WHEEL"}
+
+
+def test_a_whole_recording_is_kept_and_never_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distillnerf_core.streams.transform_buffer.MAX_POSES", 10)
+    buffer = TransformBuffer(TransformConfig(history_s=1.0), whole=True)
+    for step in range(50):
+        matrix = np.eye(4)
+        matrix[0, 3] = step
+        buffer.add("map", "base_link", START + step * SECOND, matrix)
+    with pytest.raises(TransformError, match=r"map -> base_link: steps back by 49\.000 s; it is left out"):
+        buffer.add("map", "base_link", START, np.eye(4))
+    at = START + SECOND // 2
+    assert buffer.lookup("map", at, "base_link", at, "map")[0, 3] == pytest.approx(0.5)
+
+
+def test_the_top_of_a_tree() -> None:
+    buffer = TransformBuffer()
+    assert buffer.root("CAM") == "CAM"
+    buffer.add("base_link", "CAM", START, np.eye(4), static=True)
+    buffer.add("odom", "base_link", START, np.eye(4))
+    assert buffer.root("/CAM") == buffer.root("odom") == "odom"
