@@ -245,10 +245,9 @@ class PerceptionPipeline:
             QueryError: If the camera makes no sense or its image is too large.
             LanguageError: If classes are wanted and the checkpoint knows none.
         """
-        config = self.config
-        camera.check(config.render.max_pixels)
+        camera.check(self.config.render.max_pixels)
         with flushed_denormals():
-            return render_view(self._predictor, result.field, camera, result.classes, outputs, config)
+            return render_view(self._predictor, result.field, camera, result.classes, outputs, self.config)
 
     def encode_query(self, query: TextQuery) -> EncodedQuery:
         """Embeds a query once, for many frames.
