@@ -1,9 +1,12 @@
 """`distillnerf evaluate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from distillnerf_core.cli.protocols import ProtocolName, ProtocolOptions, evaluate_protocol
+from distillnerf_core.cli.recording import ModelOption
 
 if TYPE_CHECKING:
     from distillnerf_core.data.simulated import SimulatedDataset
@@ -18,17 +21,92 @@ FLAT_GROUND_M = 25.0
 
 @app.command()
 def evaluate(
+    protocol: Annotated[
+        ProtocolName,
+        typer.Option(
+            help="What is measured: simulated (held-out streets beside two baselines), or a published protocol: "
+            "reconstruction, novel-view (next and previous key-frame), depth (LiDAR), occupancy (Occ3D, RayIoU), "
+            "features, query."
+        ),
+    ] = "simulated",
     checkpoint: Annotated[Path | None, typer.Option(help="Predictor to judge; default: the shipped one.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Held-out data set; default: simulated now into --cache, on seeds from 100000.")
+        str | None,
+        typer.Option(
+            metavar="sim:FIRST..LAST | FOLDER",
+            help="simulated: held-out data set (folder); default: simulated now into --cache, on seeds from 100000. "
+            "Others: drives through simulated streets of these seeds, or a folder of nuScenes (samples/, VERSION/); "
+            "default: sim:100000 and the following, --scenes in all.",
+        ),
     ] = None,
-    cache: Annotated[Path, typer.Option(help="Where held-out scenes are kept.")] = Path("datasets/heldout"),
+    version: Annotated[str, typer.Option(help="Tables of nuScenes, such as v1.0-trainval.")] = "v1.0-mini",
+    occ3d: Annotated[
+        Path | None, typer.Option(help="occupancy, query: folder gts of Occ3D-nuScenes (gts/SCENE/TOKEN/labels.npz).")
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            help="features: what `distillnerf extract-features` wrote, or a folder with such a folder for each drive; "
+            "default, of simulated streets only: text features of the true classes."
+        ),
+    ] = None,
+    samples: Annotated[
+        Literal["second", "all"], typer.Option(help="Key-frames of each drive: the second one, as published, or all.")
+    ] = "second",
+    limit: Annotated[int, typer.Option(help="Most samples; 0: no limit.", min=0)] = 0,
+    resize: Annotated[
+        Literal["auto", "area", "bilinear"],
+        typer.Option(help="How images are made smaller; auto: bilinear for published networks, else by area."),
+    ] = "auto",
+    density_threshold: Annotated[
+        float | None, typer.Option(help="Voxels denser than this are occupied, 1/m; default: the node's.", min=0)
+    ] = None,
+    model: ModelOption = None,
+    cache: Annotated[Path, typer.Option(help="simulated: where held-out scenes are kept.")] = Path("datasets/heldout"),
     scenes: Annotated[int, typer.Option(help="Held-out scenes to simulate.", min=1)] = 8,
-    frames: Annotated[int, typer.Option(help="Frames of each.", min=1)] = 2,
+    frames: Annotated[int, typer.Option(help="simulated: frames of each.", min=1)] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for a report with pictures; not with simulated.")] = None,
 ) -> None:
-    """Measures a checkpoint on held-out streets, beside two baselines, in one run."""
+    """Measures a checkpoint by a protocol and prints a table; `simulated` has two baselines beside it."""
+    if protocol == "simulated":
+        _simulated(checkpoint, None if data is None else Path(data), cache, scenes, frames, device, json_file)
+        return
+    options = ProtocolOptions(
+        protocol=protocol,
+        checkpoint=checkpoint,
+        data=data or _held_out(scenes),
+        version=version,
+        occ3d=occ3d,
+        features=features,
+        samples=samples,
+        limit=limit,
+        resize=None if resize == "auto" else resize,
+        density_threshold=density_threshold,
+        model=model or (),
+        device=device,
+        json_file=json_file,
+        report=report,
+    )
+    evaluate_protocol(options)
+
+
+def _held_out(scenes: int) -> str:
+    from distillnerf_core.data.simulated import HELD_OUT_SEED
+
+    return f"sim:{HELD_OUT_SEED}..{HELD_OUT_SEED + scenes - 1}"
+
+
+def _simulated(
+    checkpoint: Path | None,
+    data: Path | None,
+    cache: Path,
+    scenes: int,
+    frames: int,
+    device: str,
+    json_file: Path | None,
+) -> None:
     from rich.console import Console
 
     from distillnerf_core.evaluation.report import build_table, write_json

@@ -13,6 +13,7 @@ from distillnerf_core.frames import MultiViewFrame
 from distillnerf_core.geometry.grids import VoxelGrid
 from distillnerf_core.geometry.rays import camera_rays, ray_distance_to_z_depth
 from distillnerf_core.language.classes import CLASS_NAMES, FREE
+from distillnerf_core.language.text_space import EncodedQuery
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.perception.query import TextQuery
 from distillnerf_core.perception.results import PerceptionResult, SemanticOccupancy
@@ -54,15 +55,17 @@ class PipelineMethod:
         result = self.pipeline.perceive(frame)
         assert result.occupancy is not None
         z_depth_m, rgb = images_at_size(result, frame.rig.height, frame.rig.width)
-        scores = self._scores(result.occupancy, texts)
+        scores = voxel_scores(result.occupancy, self.pipeline.encode_query(TextQuery(tuple(texts))))
         return SceneEstimate(z_depth_m, rgb, result.occupancy.labels.cpu(), scores)
 
-    def _scores(self, occupancy: SemanticOccupancy, texts: Sequence[str]) -> Float[Tensor, "texts x y z"]:
-        encoded = self.pipeline.encode_query(TextQuery(tuple(texts)))
-        scores = torch.zeros(len(texts), *occupancy.grid.size)
-        x, y, z = occupancy.occupied.index.cpu().unbind(dim=1)
-        scores[:, x, y, z] = encoded.score(occupancy.occupied.features).float().cpu()
-        return scores
+
+def voxel_scores(occupancy: SemanticOccupancy, encoded: EncodedQuery) -> Float[Tensor, "texts x y z"]:
+    """Scores every voxel of a grid against the texts of a question, on the CPU; 0 where nothing is."""
+    found = encoded.score(occupancy.occupied.features).float().cpu()
+    scores = torch.zeros(len(found), *occupancy.grid.size)
+    x, y, z = occupancy.occupied.index.cpu().unbind(dim=1)
+    scores[:, x, y, z] = found
+    return scores
 
 
 def images_at_size(

@@ -1,0 +1,1 @@
+"""The published protocols, each of which says exactly what it does."""
