@@ -35,13 +35,9 @@ def evaluate(
         typer.Option(
             metavar="sim:FIRST..LAST | FOLDER",
             help="simulated: held-out data set (folder); default: simulated now into --cache, on seeds from 100000. "
-            "Others: drives through simulated streets of these seeds, or a folder of nuScenes (samples/, VERSION/); "
+            "Others: drives through simulated streets of these seeds, or a folder of frames with calib.json; "
             "default: sim:100000 and the following, --scenes in all.",
         ),
-    ] = None,
-    version: Annotated[str, typer.Option(help="Tables of nuScenes, such as v1.0-trainval.")] = "v1.0-mini",
-    occ3d: Annotated[
-        Path | None, typer.Option(help="occupancy, query: folder gts of Occ3D-nuScenes (gts/SCENE/TOKEN/labels.npz).")
     ] = None,
     features: Annotated[
         Path | None,
@@ -77,8 +73,6 @@ def evaluate(
         protocol=protocol,
         checkpoint=checkpoint,
         data=data or _held_out(scenes),
-        version=version,
-        occ3d=occ3d,
         features=features,
         samples=samples,
         limit=limit,

@@ -17,6 +17,7 @@ COMMANDS = {
     "predict": "Runs the perception pipeline on a bag, without ROS.",
     "view": "Shows a bag, or a running node, in the Rerun viewer.",
     "export": "Writes a frame of a bag as points, voxels and a mesh for other tools.",
+    "teach": "Lets a per-scene teacher write dense distances and virtual views of a drive.",
     "extract-features": "Writes features of CLIP, DINOv2 or class labels for the images of a drive.",
     "bag": "Inspects, plays and writes bags.",
     "convert-checkpoint": "Converts published DistillNeRF weights, which are for non-commercial use.",

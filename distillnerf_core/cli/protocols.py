@@ -28,8 +28,6 @@ class ProtocolOptions:
         protocol: Which protocol.
         checkpoint: The predictor; None: the shipped one.
         data: `sim:FIRST..LAST` or a folder.
-        version: Tables of nuScenes.
-        occ3d: Folder `gts` of Occ3D; None: truth of simulated streets.
         features: Folder of features; None: those of true classes of simulated streets.
         samples: Which key-frames.
         limit: Most samples; 0: all.
@@ -44,8 +42,6 @@ class ProtocolOptions:
     protocol: ProtocolName
     checkpoint: Path | None
     data: str
-    version: str
-    occ3d: Path | None
     features: Path | None
     samples: "Choice"
     limit: int
@@ -96,7 +92,7 @@ def _open_samples(options: ProtocolOptions) -> "list[Sample]":
 def _open_drives(options: ProtocolOptions) -> "Sequence[Drive]":
     from distillnerf_core.data.drive_sources import open_drives
 
-    return open_drives(options.data, options.version)
+    return open_drives(options.data)
 
 
 def _open_judged(options: ProtocolOptions) -> "tuple[JudgedPipeline, bool]":
@@ -142,17 +138,12 @@ def _create(options: ProtocolOptions, glance: "Glance") -> "EvaluationProtocol":
 
 def _occupancy_source(options: ProtocolOptions) -> "OccupancySource":
     from distillnerf_core.data.drive_sources import is_simulated
-    from distillnerf_core.data.occupancy_truth import Occ3dFolder, SimulatedOccupancy
+    from distillnerf_core.data.occupancy_truth import SimulatedOccupancy
     from distillnerf_core.errors import DataError
 
-    if options.occ3d is not None:
-        return Occ3dFolder(options.occ3d)
     if is_simulated(options.data):
         return SimulatedOccupancy()
-    raise DataError(
-        f"--protocol {options.protocol} needs true occupancy: give --occ3d, the folder `gts` of Occ3D-nuScenes with "
-        "gts/SCENE/SAMPLE_TOKEN/labels.npz"
-    )
+    raise DataError(f"--protocol {options.protocol} needs true occupancy, which only simulated streets have: sim:SEED")
 
 
 def _feature_targets(options: ProtocolOptions, glance: "Glance") -> "FeatureTargets":
@@ -176,7 +167,7 @@ def _describe(options: ProtocolOptions, samples: "Sequence[Sample]") -> str:
 def _data_name(options: ProtocolOptions) -> str:
     from distillnerf_core.data.drive_sources import is_simulated
 
-    return options.data if is_simulated(options.data) else f"{Path(options.data).name} ({options.version})"
+    return options.data if is_simulated(options.data) else Path(options.data).name
 
 
 def _command() -> str:

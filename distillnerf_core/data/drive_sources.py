@@ -1,9 +1,10 @@
-"""Drives by a short text: simulated streets by their seeds, or a folder of nuScenes."""
+"""Drives by a short text: simulated streets by their seeds, or a folder of recorded frames."""
 
 import re
 from pathlib import Path
 
 from distillnerf_core.data.drive import Drive
+from distillnerf_core.data.folder_drive import FolderDrive
 from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDriveConfig
 from distillnerf_core.errors import DataError
 
@@ -24,12 +25,11 @@ def simulated_seeds(text: str) -> range:
     return range(first, last + 1)
 
 
-def open_drives(text: str, version: str, config: SimulatedDriveConfig | None = None) -> list[Drive]:
-    """Opens what `--data` names.
+def open_drives(text: str, config: SimulatedDriveConfig | None = None) -> list[Drive]:
+    """Opens the drives that a text names.
 
     Args:
-        text: `sim:FIRST..LAST`, `sim:SEED`, or a folder of nuScenes.
-        version: Tables of nuScenes, such as v1.0-mini.
+        text: `sim:FIRST..LAST`, `sim:SEED`, or a folder in the neutral layout.
         config: Simulated drives, apart from their seeds; None: the defaults.
 
     Raises:
@@ -38,23 +38,11 @@ def open_drives(text: str, version: str, config: SimulatedDriveConfig | None = N
     if is_simulated(text):
         config = config or SimulatedDriveConfig()
         return [SimulatedDrive(config.model_copy(update={"seed": seed})) for seed in simulated_seeds(text)]
-    require_nuscenes(Path(text), version)
-    raise NotImplementedError
+    if not (Path(text) / "calib.json").is_file():
+        raise DataError(f"{text}: expected sim:FIRST..LAST, or a folder of frames with a calib.json")
+    return [FolderDrive(Path(text))]
 
 
 def is_simulated(text: str) -> bool:
     """Tells whether a text names simulated streets."""
     return text.startswith(SIMULATED)
-
-
-def require_nuscenes(folder: Path, version: str) -> None:
-    """Refuses a folder that does not look like nuScenes.
-
-    Raises:
-        DataError: Naming the expected layout.
-    """
-    if not (folder / version / "scene.json").is_file():
-        raise DataError(
-            f"{folder}: expected sim:FIRST..LAST, or a folder of nuScenes with {version}/*.json (scene.json is "
-            "missing), samples/CAMERA/*.jpg and samples/LIDAR_TOP/*.bin; name its tables with --version"
-        )

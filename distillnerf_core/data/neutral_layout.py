@@ -56,11 +56,13 @@ class BoxEntry:
         label: Category as the recording names it.
         pose: Pose [4 4] of the box in the frame of the list that holds it; x is the heading.
         size_lwh_m: Length, width and height, metres.
+        identity: Names the object in all frames; None where unknown.
     """
 
     label: str
     pose: FloatArray
     size_lwh_m: tuple[float, float, float]
+    identity: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,18 @@ def read_points(path: Path) -> NDArray[Any]:
         raise DataError(f"{path}: expected float32 x y z intensity ring, or an npz with xyzi: {err!r}") from err
 
 
+def read_rings(path: Path) -> NDArray[np.int16]:
+    """Reads the beam [points] of each point of a LiDAR sweep, from 0 for the lowest; -1 where the file does not say.
+
+    Raises:
+        DataError: If the file is missing or damaged.
+    """
+    count = len(read_points(path))
+    if path.suffix == ".npz":
+        return np.full(count, -1, dtype=np.int16)
+    return np.asarray(np.fromfile(path, "<f4").reshape(-1, 5)[:, 4].round().astype(np.int16))
+
+
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -211,7 +225,13 @@ def _pose(entry: Mapping[str, Any]) -> FloatArray | None:
 
 def _box(entry: Mapping[str, Any], pose: str) -> BoxEntry:
     length, width, height = (float(value) for value in entry["l_w_h"])
-    return BoxEntry(str(entry["label"]), _rigid(entry[pose]), (length, width, height))
+    identity = entry.get("instance_id")
+    return BoxEntry(
+        str(entry["label"]),
+        _rigid(entry[pose]),
+        (length, width, height),
+        None if identity is None else str(identity),
+    )
 
 
 def _upright_box(entry: Mapping[str, Any]) -> BoxEntry:

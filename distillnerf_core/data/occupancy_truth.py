@@ -145,7 +145,7 @@ class SimulatedOccupancy:
             DataError: If the drive is not simulated.
         """
         if not isinstance(drive, SimulatedDrive):
-            raise DataError(f"{drive.name} is no simulated street; name the folder of its occupancy with --occ3d")
+            raise DataError(f"{drive.name} is no simulated street: its true occupancy is not known")
         stamp = self.stamp_ns(drive, sweep)
         seconds = (stamp - START_NS) * 1e-9
         pose = torch.from_numpy(np.linalg.inv(ego_from_world(drive, stamp)))

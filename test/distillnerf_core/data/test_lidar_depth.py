@@ -25,7 +25,9 @@ def test_depth_equals_the_published_image(golden_dir: Path) -> None:
     camera_from_lidar[:3] = np.linalg.inv(intrinsics) @ matrix[:3]
     intrinsics[:2, 2] += 0.5  # the published pixels have their centres at integers
     size = int(golden["ori_shape"][0]), int(golden["ori_shape"][1])
-    z_depth, distance = project_depth(points, np.linalg.inv(camera_from_lidar), intrinsics, size, (18, 32))
+    z_depth, distance = project_depth(
+        points, np.asarray(np.linalg.inv(camera_from_lidar), dtype=np.float64), intrinsics, size, (18, 32)
+    )
     expected = golden["gt_depth_img"][0, 0]
     assert 200 < int(np.isfinite(expected).sum()) < expected.size
     np.testing.assert_allclose(z_depth.numpy(), expected, atol=1e-5)

@@ -71,7 +71,7 @@ def test_labels_of_another_grid_are_refused(tmp_path: Path) -> None:
 
 
 def test_sources_refuse_drives_of_another_kind(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--occ3d"):
+    with pytest.raises(DataError, match="no simulated street"):
         SimulatedOccupancy().read(PlaneDrive(), 0)
     street = SimulatedDrive(SimulatedDriveConfig(seconds=1.0, simulation=SIZE))
     with pytest.raises(DataError, match="sample tokens"):
