@@ -18,8 +18,10 @@ from distillnerf_core.errors import ConfigurationError
 from distillnerf_core.streams.layouts import Layout, load_layout
 from distillnerf_ros.node import DistillNerfNode
 from distillnerf_ros.qos import OUTPUT_DEPTH
+from distillnerf_ros.sros2_policy import Access, node_access
 
 PRESET = "nuscenes_upper"
+NAMESPACE = "/robot"
 NODE = "/distillnerf"
 INTERNAL = re.compile(r"/(rosout|parameter_events|clock|transition_event)$")
 DOMAIN = 231
@@ -80,12 +82,14 @@ class Interface:
     Attributes:
         outputs: Published topics.
         inputs: Subscribed topics.
-        services: Services.
+        services: Services of this package.
+        access: Everything by name, with what every lifecycle node has.
     """
 
     outputs: tuple[Endpoint, ...]
     inputs: tuple[Endpoint, ...]
     services: tuple[Endpoint, ...]
+    access: Access
 
 
 def node_interface() -> Interface:
@@ -100,8 +104,9 @@ def node_interface() -> Interface:
         outputs = _endpoints(node, node.get_publishers_info_by_topic, layout)
         inputs = _endpoints(node, node.get_subscriptions_info_by_topic, layout)
         services = sorted(node.get_service_names_and_types())
-    own = [Endpoint(name, kinds[0]) for name, kinds in services if kinds[0].startswith("distillnerf_ros/")]
-    return Interface(outputs, inputs, tuple(own))
+        access = node_access(node)
+    own = [Endpoint(_rooted(name), kinds[0]) for name, kinds in services if kinds[0].startswith("distillnerf_ros/")]
+    return Interface(outputs, inputs, tuple(own), access)
 
 
 def topic_page(interface: Interface) -> str:
@@ -129,8 +134,9 @@ def topic_page(interface: Interface) -> str:
 def _active_node() -> Iterator[Node]:
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=DOMAIN)
-    overrides = [Parameter("input.preset", value=PRESET), Parameter("occupancy.markers.enable", value=True)]
-    node = DistillNerfNode(context=context, parameter_overrides=overrides)
+    values = {"input.preset": PRESET, "occupancy.markers.enable": True, "use_sim_time": True}
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    node = DistillNerfNode(context=context, namespace=NAMESPACE, parameter_overrides=overrides)
     try:
         for step in (node.trigger_configure, node.trigger_activate):
             if step() is not TransitionCallbackReturn.SUCCESS:
@@ -169,9 +175,14 @@ def _general(name: str, layout: Layout) -> str:
             return "<image topic of the preset>"
         if name == camera.info_topic:
             return "<info topic of the preset>"
-    name = re.sub(rf"^{NODE}/", "~/", name)
+    name = re.sub(rf"^{NODE}/", "~/", _rooted(name))
     cameras = "|".join(re.escape(camera) for camera in sorted(layout.names, key=len, reverse=True))
     return re.sub(rf"/(?:{cameras})/", "/<cam>/", name)
+
+
+def _rooted(name: str) -> str:
+    """Returns the name that a node without a namespace has for it."""
+    return name.removeprefix(NAMESPACE)
 
 
 def _check_complete(what: str, described: Iterable[str], found: Iterable[Endpoint]) -> None:
