@@ -21,6 +21,7 @@ from distillnerf_core.simulation.optical_flow import optical_flow, surface_veloc
 from distillnerf_core.simulation.rig import CAMERA_NAMES, nuscenes_rig
 from distillnerf_core.simulation.scene import StreetScene, sample_scene
 from distillnerf_core.simulation.simulator import SimulationConfig, exposure_ns, reference_stamp_ns, render_placed
+from distillnerf_core.simulation.style import StreetStyle
 
 
 class SimulatedDriveConfig(Config):
@@ -34,6 +35,7 @@ class SimulatedDriveConfig(Config):
         lidar_rate_hz: Revolutions of the LiDAR each second; 0 for none.
         lidar: Beams of the LiDAR.
         simulation: Image size and quality.
+        style: How the street is made; its length is that of the drive where its `seconds` are 0.
     """
 
     seed: int = pydantic.Field(default=0, ge=0)
@@ -43,6 +45,7 @@ class SimulatedDriveConfig(Config):
     lidar_rate_hz: float = pydantic.Field(default=20.0, ge=0, le=20)
     lidar: LidarConfig = LidarConfig()
     simulation: SimulationConfig = SimulationConfig(height=360, width=640, supersampling=1)
+    style: StreetStyle = StreetStyle(fastest_m_s=15.0)
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ class SimulatedDrive:
             device: Where images are rendered.
         """
         self.config = config
-        self.scene = (scene or sample_scene(config.seed)).to(device)
+        style = config.style if config.style.seconds else config.style.model_copy(update={"seconds": config.seconds})
+        self.scene = (scene or sample_scene(config.seed, style)).to(device)
         self._sweeps = max(1, round(config.seconds * config.rate_hz))
 
     @property

@@ -63,9 +63,9 @@ def _add_median(street: StreetBuilder, rng: np.random.Generator, layout: StreetL
 def _blocks(layout: StreetLayout) -> list[tuple[float, float, int]]:
     """Returns the spans of x between crossings and which end of each lies at a crossing."""
     if layout.crossing_x is None:
-        return [(-EXTENT_M, EXTENT_M, 0)]
+        return [(-EXTENT_M, EXTENT_M + layout.extension_m, 0)]
     low, high = layout.crossing_x - layout.crossing_half, layout.crossing_x + layout.crossing_half
-    return [(-EXTENT_M, low, 1), (high, EXTENT_M, -1)]
+    return [(-EXTENT_M, low, 1), (high, EXTENT_M + layout.extension_m, -1)]
 
 
 def _add_slab(

@@ -23,6 +23,7 @@ class StreetLayout:
         crossing_half: Half width of the crossing street.
         urban: 0 for a suburb with trees, 1 for a city with towers.
         density: How many parked and moving things there are, 0 to 1.
+        extension_m: How much farther towards +x the street is built than for a glance from its start.
     """
 
     drives_on_right: bool
@@ -36,6 +37,7 @@ class StreetLayout:
     crossing_half: float
     urban: float
     density: float
+    extension_m: float = 0.0
 
     @property
     def side(self) -> float:
@@ -55,6 +57,10 @@ class StreetLayout:
     def parking_y(self) -> float:
         """Distance of the parking lane's middle from the street's axis."""
         return self.road_half - self.parking / 2
+
+    def share_of(self, count: int, low: float, high: float) -> int:
+        """Scales a count of things between two places along the street to the street with its extension."""
+        return round(count * (1.0 + self.extension_m / (high - low)))
 
     def near_crossing(self, x: float, margin: float) -> bool:
         """Tells whether x lies on the crossing street or closer than `margin` to it."""

@@ -39,7 +39,7 @@ def _heading(side: float) -> float:
 def _add_buildings(street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout, side: float) -> None:
     front = layout.road_half + layout.sidewalk + layout.verge
     x = -REACH_M - between(rng, 0.0, 10.0)
-    while x < REACH_M:
+    while x < REACH_M + layout.extension_m:
         length, depth = between(rng, 8.0, 26.0), between(rng, 8.0, 18.0)
         middle = x + length / 2
         gap = between(rng, 0.0, 3.0) if layout.urban > 0.5 else between(rng, 1.0, 14.0)
@@ -72,7 +72,7 @@ def _add_tree_row(street: StreetBuilder, rng: np.random.Generator, layout: Stree
     spacing = between(rng, 7.0, 18.0)
     on_sidewalk = layout.sidewalk > 3.0 and layout.verge < 3.0
     away = 0.9 if on_sidewalk else layout.sidewalk + min(1.2, layout.verge / 2)
-    for x in np.arange(-REACH_M, REACH_M, spacing):
+    for x in np.arange(-REACH_M, REACH_M + layout.extension_m, spacing):
         place = float(x) + between(rng, -1.5, 1.5)
         if rng.random() < 0.85 and not layout.near_crossing(place, 4.0):
             add_tree(street, rng, Pose(place, side * (layout.road_half + away), KERB_M))
@@ -84,7 +84,7 @@ def _add_gardens(street: StreetBuilder, rng: np.random.Generator, layout: Street
     line = layout.road_half + layout.sidewalk + 0.5
     style = rng.random()
     x = -REACH_M
-    while x < REACH_M:
+    while x < REACH_M + layout.extension_m:
         length = between(rng, 3.0, 10.0)
         middle = x + length / 2
         if not layout.near_crossing(middle, length / 2 + 4.0):
@@ -106,27 +106,27 @@ def _add_poles(street: StreetBuilder, rng: np.random.Generator, layout: StreetLa
     towards_road = -side * math.pi / 2
     spacing = between(rng, 18.0, 32.0)
     wooden = layout.urban < 0.4 and rng.random() < 0.5
-    for x in np.arange(-REACH_M + between(rng, 0.0, spacing), REACH_M, spacing):
+    for x in np.arange(-REACH_M + between(rng, 0.0, spacing), REACH_M + layout.extension_m, spacing):
         if layout.near_crossing(float(x), 2.0):
             continue
         if wooden:
             furniture.add_utility_pole(street, rng, Pose(float(x), side * kerb, KERB_M, math.pi / 2))
         else:
             furniture.add_street_lamp(street, rng, Pose(float(x), side * kerb, KERB_M, towards_road))
-    for _ in range(int(rng.integers(3, 9))):
-        x, faces = between(rng, -70.0, 80.0), 0.0 if side == layout.side else math.pi
+    for _ in range(layout.share_of(int(rng.integers(3, 9)), -70.0, 80.0)):
+        x, faces = between(rng, -70.0, 80.0 + layout.extension_m), 0.0 if side == layout.side else math.pi
         if not layout.near_crossing(x, 2.0):
             furniture.add_sign(street, rng, Pose(x, side * kerb, KERB_M, faces))
 
 
 def _add_small_things(street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout, side: float) -> None:
-    for _ in range(int(rng.integers(2, 14))):
-        x, away = between(rng, -60.0, 70.0), between(rng, 0.4, 0.9)
+    for _ in range(layout.share_of(int(rng.integers(2, 14)), -60.0, 70.0)):
+        x, away = between(rng, -60.0, 70.0 + layout.extension_m), between(rng, 0.4, 0.9)
         if not layout.near_crossing(x, 1.0):
             pose = Pose(x, side * (layout.road_half + away), KERB_M, -side * math.pi / 2)
             furniture.add_bollard_or_box(street, rng, pose)
-    for _ in range(int(rng.integers(0, 5))):
-        x = between(rng, -50.0, 60.0)
+    for _ in range(layout.share_of(int(rng.integers(0, 5)), -50.0, 60.0)):
+        x = between(rng, -50.0, 60.0 + layout.extension_m)
         if not layout.near_crossing(x, 2.0):
             away = layout.road_half + layout.sidewalk - 0.4
             add_bicycle(street, rng, Pose(x, side * away, KERB_M, between(rng, 0.0, 6.3)))
@@ -138,7 +138,7 @@ def _add_small_things(street: StreetBuilder, rng: np.random.Generator, layout: S
 
 def _add_median_plants(street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout) -> None:
     spacing = between(rng, 6.0, 15.0)
-    for x in np.arange(-REACH_M, REACH_M, spacing):
+    for x in np.arange(-REACH_M, REACH_M + layout.extension_m, spacing):
         if layout.near_crossing(float(x), 7.0):
             continue
         if rng.random() < 0.5:

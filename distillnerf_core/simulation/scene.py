@@ -14,6 +14,7 @@ from distillnerf_core.simulation.layout import StreetLayout, sample_layout
 from distillnerf_core.simulation.palette import between, pick, vary
 from distillnerf_core.simulation.primitives import Primitives
 from distillnerf_core.simulation.roadside import add_roadside
+from distillnerf_core.simulation.style import StreetStyle
 from distillnerf_core.simulation.traffic import add_traffic
 
 SWAY_LENGTH_M = 5.0
@@ -103,12 +104,19 @@ class StreetScene:
         return replace(self, primitives=self.primitives.to(device))
 
 
-def sample_scene(seed: int) -> StreetScene:
-    """Draws a street; the same seed gives the same street on every machine."""
+def sample_scene(seed: int, style: StreetStyle | None = None) -> StreetScene:
+    """Draws a street; the same seed and style give the same street on every machine.
+
+    Args:
+        seed: Number of the street.
+        style: How it is made; by default as the shipped figures were measured.
+    """
+    style = style or StreetStyle()
     rng = np.random.default_rng(seed)
     layout = sample_layout(rng)
     lane = int(rng.integers(layout.lanes))
-    speed = between(rng, 1.0, 10.0) if rng.random() < 0.85 else 0.0
+    speed = between(rng, style.slowest_m_s, style.fastest_m_s) if rng.random() < style.driving else 0.0
+    layout = replace(layout, extension_m=speed * style.seconds)
     path = EgoPath(
         y=layout.side * layout.lane_y(lane) + 0.5 * between(rng, -0.4, 0.4),
         speed_m_s=speed,
@@ -118,7 +126,7 @@ def sample_scene(seed: int) -> StreetScene:
     street = StreetBuilder()
     add_ground(street, rng, layout)
     add_roadside(street, rng, layout)
-    add_traffic(street, rng, layout, lane, speed)
+    add_traffic(street, rng, layout, lane, speed, style.seconds)
     return StreetScene(seed, layout, street.build(), _sample_light(rng), path, between(rng, 0.26, 0.42))
 
 

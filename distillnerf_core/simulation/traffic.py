@@ -37,14 +37,30 @@ _FLEET: tuple[tuple[VehicleMaker, float, float], ...] = (
 
 
 def add_traffic(
-    street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout, ego_lane: int, ego_speed_m_s: float
+    street: StreetBuilder,
+    rng: np.random.Generator,
+    layout: StreetLayout,
+    ego_lane: int,
+    ego_speed_m_s: float,
+    seconds: float = 0.0,
 ) -> None:
-    """Adds all road users; those in the vehicle's own lane move as fast as it does."""
+    """Adds all road users; those in the vehicle's own lane move as fast as it does.
+
+    Args:
+        street: collects the parts.
+        rng: source of randomness.
+        layout: plan of the street.
+        ego_lane: lane of the vehicle, 0 is the innermost.
+        ego_speed_m_s: its speed.
+        seconds: how long lanes that move otherwise than the vehicle shall be filled around it.
+    """
     for direction in (1.0, -1.0):
         for lane in range(layout.lanes):
             own = direction > 0 and lane == ego_lane
             speed = ego_speed_m_s if own else between(rng, 0.0, 11.0) * float(rng.random() < 0.8)
-            _fill_lane(street, rng, layout, direction, lane, speed, own)
+            drift = (ego_speed_m_s - direction * speed) * seconds
+            span = (-REACH_M + min(0.0, drift), REACH_M + max(0.0, drift))
+            _fill_lane(street, rng, layout, direction, lane, speed, own, span)
     works = _add_road_works(street, rng, layout) if rng.random() < 0.4 else None
     if layout.parking > 0:
         for side in (-1.0, 1.0):
@@ -68,11 +84,12 @@ def _fill_lane(
     lane: int,
     speed: float,
     own: bool,
+    span: tuple[float, float],
 ) -> None:
     y = direction * layout.side * layout.lane_y(lane)
     yaw = 0.0 if direction > 0 else math.pi
-    x = -REACH_M + between(rng, 0.0, 15.0)
-    while x < REACH_M:
+    x = span[0] + between(rng, 0.0, 15.0)
+    while x < span[1]:
         maker, length = _draw_vehicle(rng)
         middle = x + length / 2
         blocked = own and -9.0 - length / 2 < middle < 11.0 + length / 2
@@ -91,7 +108,7 @@ def _fill_parking(
 ) -> None:
     yaw = 0.0 if side == layout.side else math.pi
     x = -REACH_M
-    while x < REACH_M:
+    while x < REACH_M + layout.extension_m:
         maker, length = (add_car, 5.6) if rng.random() < 0.85 else _draw_vehicle(rng)
         middle = x + length / 2
         in_works = works is not None and works[0] - length / 2 < middle < works[1] + length / 2
@@ -123,8 +140,8 @@ def _add_road_works(
 
 
 def _add_pedestrians(street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout) -> None:
-    for _ in range(int(rng.integers(4, 10 + int(26 * layout.density)))):
-        x, side = between(rng, -45.0, 60.0), pick(rng, (-1.0, 1.0))
+    for _ in range(layout.share_of(int(rng.integers(4, 10 + int(26 * layout.density))), -45.0, 60.0)):
+        x, side = between(rng, -45.0, 60.0 + layout.extension_m), pick(rng, (-1.0, 1.0))
         if layout.near_crossing(x, 0.0):
             continue
         y = side * (layout.road_half + between(rng, 0.9, max(1.0, layout.sidewalk - 0.3)))

@@ -1,0 +1,28 @@
+"""How streets are made."""
+
+import pydantic
+
+from distillnerf_core.configuration import Config
+
+
+class StreetStyle(Config):
+    """Ways in which streets differ from those of the shipped figures, which are made with the defaults.
+
+    Attributes:
+        seconds: Length of the drive that the street is built for: it is longer by the way of the vehicle, and other
+            lanes are filled so that traffic surrounds the vehicle throughout.
+        slowest_m_s: Least speed of a vehicle that drives.
+        fastest_m_s: Greatest speed.
+        driving: Share of the streets in which the vehicle drives, 0 to 1.
+    """
+
+    seconds: float = pydantic.Field(default=0.0, ge=0, le=60)
+    slowest_m_s: float = pydantic.Field(default=1.0, gt=0, le=20)
+    fastest_m_s: float = pydantic.Field(default=10.0, gt=0, le=20)
+    driving: float = pydantic.Field(default=0.85, ge=0, le=1)
+
+    @pydantic.model_validator(mode="after")
+    def _check_speeds(self) -> "StreetStyle":
+        if self.slowest_m_s > self.fastest_m_s:
+            raise ValueError(f"slowest_m_s {self.slowest_m_s} is above fastest_m_s {self.fastest_m_s}")
+        return self
