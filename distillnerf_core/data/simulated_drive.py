@@ -14,6 +14,7 @@ from distillnerf_core.data.simulated_bag import START_NS
 from distillnerf_core.errors import DataError
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.language.classes import CLASS_NAMES, OBJECT_CLASSES
+from distillnerf_core.simulation.camera_effects import CameraEffects
 from distillnerf_core.simulation.lidar import LidarConfig
 from distillnerf_core.simulation.lidar_sweep import LidarSweep, sweep_lidar
 from distillnerf_core.simulation.object_boxes import bound_objects
@@ -35,6 +36,7 @@ class SimulatedDriveConfig(Config):
         lidar_rate_hz: Revolutions of the LiDAR each second; 0 for none.
         lidar: Beams of the LiDAR.
         simulation: Image size and quality.
+        effects: Faults of the cameras, in the images only.
         style: How the street is made; its length is that of the drive where its `seconds` are 0.
     """
 
@@ -45,6 +47,7 @@ class SimulatedDriveConfig(Config):
     lidar_rate_hz: float = pydantic.Field(default=20.0, ge=0, le=20)
     lidar: LidarConfig = LidarConfig()
     simulation: SimulationConfig = SimulationConfig(height=360, width=640, supersampling=1)
+    effects: CameraEffects = CameraEffects()
     style: StreetStyle = StreetStyle(fastest_m_s=15.0)
 
 
@@ -176,8 +179,9 @@ class SimulatedDrive:
         return np.asarray(self.scene.path.pose((stamp_ns - START_NS) * 1e-9).numpy())
 
     def read_image(self, image: DriveImage) -> NDArray[np.uint8]:
-        """Renders the pixels [height width 3] of an image, RGB."""
-        return self.true_view(image).pixels
+        """Renders the pixels [height width 3] of an image, RGB, with the faults of its camera."""
+        camera = CAMERA_NAMES.index(image.camera)
+        return self.config.effects.apply(self.true_view(image).pixels, self.config.seed, camera, image.stamp_ns)
 
     def read_scan(self, index: int) -> DriveScan:
         """Casts the beams of a revolution, each azimuth from where the LiDAR is at its own time.
@@ -209,7 +213,7 @@ class SimulatedDrive:
         return sweep_lidar(self.scene, stamps[index] - START_NS, period_ns, self.config.lidar)
 
     def true_view(self, image: DriveImage) -> SimulatedView:
-        """Renders an image with its truth."""
+        """Renders an image, as a camera without faults sees it, with its truth."""
         return self.render_view(image.camera_to_world, image.intrinsics, image.height, image.width, image.stamp_ns)
 
     def true_ray_distance(self, image: DriveImage) -> NDArray[np.float32]:

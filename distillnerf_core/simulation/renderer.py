@@ -16,6 +16,7 @@ from distillnerf_core.simulation.shadows import in_shadow
 from distillnerf_core.simulation.sky import add_haze, sky_color
 from distillnerf_core.simulation.surfaces import Surfaces, collect_surfaces
 from distillnerf_core.simulation.tiles import Tiles, cut_tiles
+from distillnerf_core.simulation.wet_road import wet_color
 
 ROAD_LABEL = CLASS_NAMES.index("driveable_surface")
 FLAT_LABELS = tuple(CLASS_NAMES.index(name) for name in ("driveable_surface", "other_flat", "sidewalk", "terrain"))
@@ -82,18 +83,42 @@ def render_view(
     primitives = scene.primitives.at_time(seconds)
     tiles = cut_tiles(origin_m, directions, TILE)
     geometry = _cast(primitives, tiles, directions)
+    color = _shade(scene, primitives, tiles, geometry, directions, shadows)
+    if scene.wetness > 0:
+        road = ((geometry.primitive < 0) & geometry.distance_m.isfinite()).flatten().nonzero()[:, 0]
+        points = origin_m + geometry.distance_m.flatten()[road, None] * directions.reshape(-1, 3)[road]
+        mirrored = _mirror(scene, primitives, origin_m, directions)[road]
+        slope = -directions[..., 2].flatten()[road]
+        color[road] = wet_color(color[road], mirrored, points, slope, scene.wetness)
+    image = color.clamp(0.0, 1.0).T.reshape(3, *directions.shape[:2])
+    return image.contiguous(), geometry
+
+
+def _shade(
+    scene: StreetScene, primitives: Primitives, tiles: Tiles, geometry: Geometry, directions: Tensor, shadows: bool
+) -> Float[Tensor, "points 3"]:
+    """Returns the colour of each ray, row by row."""
     flat, distance = directions.reshape(-1, 3), geometry.distance_m.flatten()
     color = sky_color(scene.light, flat)
     seen = distance.isfinite().nonzero()[:, 0]
-    surfaces = _surfaces(primitives, geometry, origin_m, directions, seen)
+    surfaces = _surfaces(primitives, geometry, tiles.origin_m, directions, seen)
     sunlight = (surfaces.normal @ flat.new_tensor(scene.light.sun_direction)).clamp(min=0.0)
     if shadows:
         facing = (sunlight > 0) & (distance[seen] < SHADOW_REACH_M)
         sunlight = sunlight * ~_shadowed(scene, primitives, tiles, surfaces, seen, facing)
     lit = _albedo(scene, surfaces) * _irradiance(scene, surfaces.normal, sunlight)
     color[seen] = add_haze(scene.light, lit, distance[seen])
-    image = color.clamp(0.0, 1.0).T.reshape(3, *directions.shape[:2])
-    return image.contiguous(), geometry
+    return color
+
+
+def _mirror(
+    scene: StreetScene, primitives: Primitives, origin_m: Tensor, directions: Tensor
+) -> Float[Tensor, "points 3"]:
+    """Returns what a mirror in the plane of the road shows: the view from below it, through it, without the ground."""
+    flip = directions.new_tensor((1.0, 1.0, -1.0))
+    solids = primitives.select(~torch.isin(primitives.label, primitives.label.new_tensor(FLAT_LABELS)))
+    tiles, upward = cut_tiles(origin_m * flip, directions * flip, TILE), directions * flip
+    return _shade(scene, solids, tiles, _cast(solids, tiles, upward), upward, shadows=False)
 
 
 def _cast(primitives: Primitives, tiles: Tiles, directions: Tensor) -> Geometry:

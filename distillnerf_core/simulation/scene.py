@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from distillnerf_core.simulation.builder import Color, StreetBuilder
+from distillnerf_core.simulation.builder import StreetBuilder
 from distillnerf_core.simulation.ground import add_ground
 from distillnerf_core.simulation.layout import StreetLayout, sample_layout
-from distillnerf_core.simulation.palette import between, pick, vary
+from distillnerf_core.simulation.light import Light, at_dusk, sample_light
+from distillnerf_core.simulation.palette import between
 from distillnerf_core.simulation.primitives import Primitives
 from distillnerf_core.simulation.roadside import add_roadside
 from distillnerf_core.simulation.style import StreetStyle
@@ -19,29 +20,6 @@ from distillnerf_core.simulation.traffic import add_traffic
 
 SWAY_LENGTH_M = 5.0
 """Distance along the street in which the phase of the vehicle's sway advances by one radian."""
-
-
-@dataclass(frozen=True)
-class Light:
-    """Sun and sky.
-
-    Attributes:
-        sun_direction: Unit vector towards the sun, world frame.
-        sun: Colour and strength of direct light.
-        ambient: Colour and strength of light from the sky.
-        zenith: Colour of the sky overhead.
-        horizon: Colour of the sky at the horizon, and of the haze.
-        haze_m: Distance at which the haze hides two thirds of a surface.
-        clouds: Share of clouds, 0 to 1.
-    """
-
-    sun_direction: tuple[float, float, float]
-    sun: Color
-    ambient: Color
-    zenith: Color
-    horizon: Color
-    haze_m: float
-    clouds: float
 
 
 @dataclass(frozen=True)
@@ -90,6 +68,7 @@ class StreetScene:
         light: Sun and sky.
         path: Motion of the vehicle.
         road_tone: Brightness of the asphalt.
+        wetness: How much water stands on the asphalt, 0 to 1.
     """
 
     seed: int
@@ -98,6 +77,7 @@ class StreetScene:
     light: Light
     path: EgoPath
     road_tone: float
+    wetness: float = 0.0
 
     def to(self, device: torch.device | str) -> "StreetScene":
         """Returns the scene with its solids on a device."""
@@ -127,34 +107,9 @@ def sample_scene(seed: int, style: StreetStyle | None = None) -> StreetScene:
     add_ground(street, rng, layout)
     add_roadside(street, rng, layout)
     add_traffic(street, rng, layout, lane, speed, style.seconds)
-    return StreetScene(seed, layout, street.build(), _sample_light(rng), path, between(rng, 0.26, 0.42))
+    return StreetScene(seed, layout, street.build(), _light(rng, style), path, between(rng, 0.26, 0.42), style.wetness)
 
 
-def _sample_light(rng: np.random.Generator) -> Light:
-    azimuth, elevation = between(rng, 0.0, 2 * math.pi), between(rng, 0.45, 1.2)
-    overcast = rng.random() < 0.3
-    direct = 0.22 if overcast else between(rng, 0.68, 0.85)
-    warm = between(rng, 0.0, 0.12)
-    sky: tuple[Color, Color] = pick(
-        rng,
-        (
-            ((0.30, 0.50, 0.80), (0.78, 0.86, 0.93)),
-            ((0.36, 0.56, 0.82), (0.86, 0.88, 0.90)),
-            ((0.42, 0.52, 0.70), (0.92, 0.86, 0.78)),
-        ),
-    )
-    if overcast:
-        sky = ((0.66, 0.70, 0.75), (0.84, 0.86, 0.87))
-    return Light(
-        sun_direction=(
-            math.cos(elevation) * math.cos(azimuth),
-            math.cos(elevation) * math.sin(azimuth),
-            math.sin(elevation),
-        ),
-        sun=(direct * (1 + warm), direct, direct * (1 - warm)),
-        ambient=(0.88, 0.90, 0.94) if overcast else (0.54, 0.58, 0.66),
-        zenith=vary(rng, sky[0], 0.04),
-        horizon=vary(rng, sky[1], 0.02),
-        haze_m=between(rng, 140.0, 420.0),
-        clouds=0.0 if overcast else between(rng, 0.0, 0.8),
-    )
+def _light(rng: np.random.Generator, style: StreetStyle) -> Light:
+    light = sample_light(rng)
+    return at_dusk(light) if style.daytime == "dusk" else light

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from distillnerf_core.simulation.light import Light
 from distillnerf_core.simulation.noise import value_noise
-from distillnerf_core.simulation.scene import Light
 
 
 def sky_color(light: Light, direction: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:

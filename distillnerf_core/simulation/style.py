@@ -1,5 +1,7 @@
 """How streets are made."""
 
+from typing import Literal
+
 import pydantic
 
 from distillnerf_core.configuration import Config
@@ -14,12 +16,16 @@ class StreetStyle(Config):
         slowest_m_s: Least speed of a vehicle that drives.
         fastest_m_s: Greatest speed.
         driving: Share of the streets in which the vehicle drives, 0 to 1.
+        daytime: `day`, or `dusk` with a low red sun.
+        wetness: How much water stands on the asphalt, 0 to 1; it mirrors what stands around.
     """
 
     seconds: float = pydantic.Field(default=0.0, ge=0, le=60)
     slowest_m_s: float = pydantic.Field(default=1.0, gt=0, le=20)
     fastest_m_s: float = pydantic.Field(default=10.0, gt=0, le=20)
     driving: float = pydantic.Field(default=0.85, ge=0, le=1)
+    daytime: Literal["day", "dusk"] = "day"
+    wetness: float = pydantic.Field(default=0.0, ge=0, le=1)
 
     @pydantic.model_validator(mode="after")
     def _check_speeds(self) -> "StreetStyle":

@@ -12,6 +12,7 @@ from distillnerf_core.data.simulated_bag import START_NS
 from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDriveConfig
 from distillnerf_core.errors import DataError
 from distillnerf_core.language.classes import CLASS_NAMES
+from distillnerf_core.simulation.camera_effects import CameraEffects
 from distillnerf_core.simulation.lidar import LidarConfig
 from distillnerf_core.simulation.simulator import SimulationConfig, render_camera
 
@@ -143,6 +144,15 @@ def test_flow_and_distance_give_the_next_image(drive: SimulatedDrive) -> None:
     followed = np.abs(seen.astype(float) - drive.read_image(first)[still]).mean()
     unmoved = np.abs(drive.read_image(second)[still].astype(float) - drive.read_image(first)[still]).mean()
     assert followed < 0.5 * unmoved
+
+
+def test_faults_of_cameras_are_in_the_images_and_not_in_the_truth(drive: SimulatedDrive) -> None:
+    faulty = SimulatedDrive(CONFIG.model_copy(update={"effects": CameraEffects(exposure_stops=0.5, noise=0.05)}))
+    image = drive.images[2]
+    np.testing.assert_array_equal(faulty.true_view(image).pixels, drive.read_image(image))
+    seen = faulty.read_image(image)
+    np.testing.assert_array_equal(seen, faulty.read_image(image))
+    assert not np.array_equal(seen, drive.read_image(image))
 
 
 def test_a_missing_revolution_is_named(drive: SimulatedDrive) -> None:
