@@ -50,6 +50,7 @@ def test_segments_that_are_there(tmp_path: Path) -> None:
 
 
 def test_without_pyarrow_the_error_has_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ConfigurationError, match=r"pyarrow is missing: .* -m pip install pyarrow"):
+    for name in ("pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ConfigurationError, match=r"needs pyarrow, .* is missing: .* -m pip install pyarrow"):
         load_pyarrow()
