@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ Row = dict[str, Any]
 _CHUNK_CHARACTERS = 2**22
 _LARGEST_ROW = 2**22
 _MOST_LISTED = 30
+_SAMPLE_KEYS = ("token", "scene_token", "timestamp")
 _READING_KEYS = ("sample_token", "ego_pose_token", "calibrated_sensor_token", "timestamp", "filename", "is_key_frame")
 
 
@@ -53,6 +54,7 @@ class Reading:
         size: Height and width of an image, pixels; (0, 0) for others.
         key_frame: Whether it belongs to one of the two labelled glances a second.
         ego_to_global: Pose [4 4] of the vehicle at its time, metres.
+        sample: Token of that glance; between glances, of the next one.
     """
 
     sensor: Sensor
@@ -61,6 +63,20 @@ class Reading:
     size: tuple[int, int]
     key_frame: bool
     ego_to_global: FloatArray
+    sample: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One of the labelled glances, two a second.
+
+    Attributes:
+        scene: Name of its scene.
+        stamp_ns: Its time, that of its LiDAR revolution.
+    """
+
+    scene: str
+    stamp_ns: int
 
 
 class NuScenesTables:
@@ -86,39 +102,90 @@ class NuScenesTables:
 
     def scenes(self) -> dict[str, str]:
         """Returns the token of each scene by its name, sorted by name."""
-        return dict(sorted((row["name"], row["token"]) for row in self._rows("scene", ("name", "token"))))
+        return dict(sorted((row["name"], row["token"]) for row in self.rows("scene", ("name", "token"))))
 
     def readings(self, scene: str) -> list[Reading]:
         """Reads everything that all sensors recorded in a scene, sorted by time.
 
-        Each table is read once, and of the large ones only the rows of the scene are kept.
+        Raises:
+            DataError: If there is no such scene, or a table is missing or damaged.
+        """
+        return self.readings_of(self.samples([scene]))[scene]
+
+    def samples(self, scenes: Collection[str]) -> dict[str, Sample]:
+        """Returns the samples of some scenes by their tokens.
 
         Raises:
             DataError: If there is no such scene, or a table is missing or damaged.
         """
         tokens = self.scenes()
-        if scene not in tokens:
-            listed = ", ".join(list(tokens)[:_MOST_LISTED])
-            more = f" and {len(tokens) - _MOST_LISTED} more" if len(tokens) > _MOST_LISTED else ""
-            raise DataError(f"{self._folder} has no {scene}; it has {listed}{more}")
-        of_samples = self._rows("sample", ("token", "scene_token"))
-        samples = {row["token"] for row in of_samples if row["scene_token"] == tokens[scene]}
+        for scene in scenes:
+            if scene not in tokens:
+                listed = ", ".join(list(tokens)[:_MOST_LISTED])
+                more = f" and {len(tokens) - _MOST_LISTED} more" if len(tokens) > _MOST_LISTED else ""
+                raise DataError(f"{self._folder} has no {scene}; it has {listed}{more}")
+        names = {tokens[scene]: scene for scene in scenes}
+        rows = [row for row in self.rows("sample", _SAMPLE_KEYS) if row["scene_token"] in names]
+        found = {str(row["token"]): self.convert("sample", row, lambda row: _sample(row, names)) for row in rows}
+        for scene in set(scenes) - {sample.scene for sample in found.values()}:
+            raise DataError(f"{self._folder}/sample.json has no sample of {scene}; is the download complete?")
+        return found
+
+    def readings_of(self, samples: Mapping[str, Sample]) -> dict[str, list[Reading]]:
+        """Reads everything that all sensors recorded in some scenes, sorted by time, by the names of the scenes.
+
+        Each table is read once, and of the large ones only the rows of the scenes are kept.
+
+        Args:
+            samples: From :meth:`samples`.
+
+        Raises:
+            DataError: If a scene has no reading, or a table is missing or damaged.
+        """
         sensors = self._sensors()
-        rows = [row for row in self._rows("sample_data", _READING_KEYS) if row["sample_token"] in samples]
+        rows = [row for row in self.rows("sample_data", _READING_KEYS) if row["sample_token"] in samples]
         wanted = {row["ego_pose_token"] for row in rows}
-        of_poses = self._rows("ego_pose", ("token", "rotation", "translation"))
+        of_poses = self.rows("ego_pose", ("token", "rotation", "translation"))
         poses = {row["token"]: row for row in of_poses if row["token"] in wanted}
-        found = [self._convert("sample_data", row, lambda row: self._reading(row, sensors, poses)) for row in rows]
-        if not found:
-            raise DataError(f"{self._folder}/sample_data.json has no reading of {scene}; is the download complete?")
-        return sorted(found, key=lambda reading: reading.stamp_ns)
+        found: dict[str, list[Reading]] = {sample.scene: [] for sample in samples.values()}
+        for row in rows:
+            reading = self.convert("sample_data", row, lambda row: self._reading(row, sensors, poses))
+            found[samples[reading.sample].scene].append(reading)
+        for scene, readings in found.items():
+            if not readings:
+                raise DataError(f"{self._folder}/sample_data.json has no reading of {scene}; is the download complete?")
+            readings.sort(key=lambda reading: reading.stamp_ns)
+        return found
+
+    def rows(self, table: str, keys: tuple[str, ...]) -> Iterator[Row]:
+        """Yields the rows of a table, a few megabytes of the file at a time.
+
+        Raises:
+            DataError: If the table is missing or damaged, or a row lacks one of the keys.
+        """
+        path = self._folder / f"{table}.json"
+        for row in read_rows(path):
+            if not isinstance(row, dict) or any(key not in row for key in keys):
+                raise DataError(f"{path}: a row without {', '.join(keys)}: {str(row)[:120]}")
+            yield row
+
+    def convert(self, table: str, row: Row, read: Callable[[Row], Any]) -> Any:
+        """Returns what a function makes of a row.
+
+        Raises:
+            DataError: If the function cannot use the row; quotes it.
+        """
+        try:
+            return read(row)
+        except (KeyError, TypeError, ValueError, OverflowError, TransformError) as err:
+            raise DataError(f"{self._folder}/{table}.json: cannot use the row {str(row)[:120]}: {err!r}") from err
 
     def _sensors(self) -> dict[str, Sensor]:
-        kinds = {row["token"]: row for row in self._rows("sensor", ("token", "channel", "modality"))}
+        kinds = {row["token"]: row for row in self.rows("sensor", ("token", "channel", "modality"))}
         keys = ("token", "sensor_token", "translation", "rotation", "camera_intrinsic")
         return {
-            row["token"]: self._convert("calibrated_sensor", row, lambda row: _sensor(row, kinds))
-            for row in self._rows("calibrated_sensor", keys)
+            row["token"]: self.convert("calibrated_sensor", row, lambda row: _sensor(row, kinds))
+            for row in self.rows("calibrated_sensor", keys)
         }
 
     def _reading(self, row: Row, sensors: Mapping[str, Sensor], poses: Mapping[str, Row]) -> Reading:
@@ -128,21 +195,9 @@ class NuScenesTables:
             path=file_inside(self.root, str(row["filename"])),
             size=(int(row.get("height") or 0), int(row.get("width") or 0)),
             key_frame=bool(row["is_key_frame"]),
-            ego_to_global=_pose(poses[row["ego_pose_token"]]),
+            ego_to_global=row_pose(poses[row["ego_pose_token"]]),
+            sample=str(row["sample_token"]),
         )
-
-    def _rows(self, table: str, keys: tuple[str, ...]) -> Iterator[Row]:
-        path = self._folder / f"{table}.json"
-        for row in read_rows(path):
-            if not isinstance(row, dict) or any(key not in row for key in keys):
-                raise DataError(f"{path}: a row without {', '.join(keys)}: {str(row)[:120]}")
-            yield row
-
-    def _convert(self, table: str, row: Row, read: Callable[[Row], Any]) -> Any:
-        try:
-            return read(row)
-        except (KeyError, TypeError, ValueError, OverflowError, TransformError) as err:
-            raise DataError(f"{self._folder}/{table}.json: cannot use the row {str(row)[:120]}: {err!r}") from err
 
 
 def read_rows(path: Path) -> Iterator[Any]:
@@ -191,10 +246,19 @@ def _sensor(row: Row, kinds: Mapping[str, Row]) -> Sensor:
     kind = kinds[row["sensor_token"]]
     camera = kind["modality"] == "camera"
     intrinsics = np.array(row["camera_intrinsic"], dtype=np.float64).reshape(3, 3) if camera else None
-    return Sensor(str(kind["channel"]), str(kind["modality"]), _pose(row), intrinsics)
+    return Sensor(str(kind["channel"]), str(kind["modality"]), row_pose(row), intrinsics)
 
 
-def _pose(row: Row) -> FloatArray:
+def _sample(row: Row, names: Mapping[str, str]) -> Sample:
+    return Sample(names[row["scene_token"]], int(row["timestamp"]) * 1000)
+
+
+def row_pose(row: Row) -> FloatArray:
+    """Returns the pose [4 4] that a row holds as `translation`, metres, and `rotation`, quaternion w x y z.
+
+    Raises:
+        ValueError: If it holds none.
+    """
     w, x, y, z = (float(value) for value in row["rotation"])
     translation = np.array(row["translation"], dtype=np.float64).reshape(3)
     quaternion = np.array([x, y, z, w])

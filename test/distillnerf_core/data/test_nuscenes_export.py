@@ -1,12 +1,10 @@
-import importlib.util
 import json
-import sys
 import tracemalloc
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from nuscenes_download import PHASES_US, SPEED_M_S, START_US, write_download
 from typer.testing import CliRunner
 
 from distillnerf_core.cli.bag import app
@@ -18,22 +16,10 @@ from distillnerf_core.streams.bag_reader import BagReader
 from distillnerf_core.streams.bag_summary import summarise_bag
 
 
-def _download() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("nuscenes_download", Path(__file__).with_name("nuscenes_download.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["nuscenes_download"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-DOWNLOAD = _download()
-
-
 @pytest.fixture(scope="module")
 def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("nuscenes")
-    DOWNLOAD.write_download(root)
+    write_download(root)
     return root
 
 
@@ -60,11 +46,11 @@ def test_a_scene_becomes_a_bag_with_every_sweep_at_its_own_time(download: Path, 
         assert frame.camera_mask.all()
         assert frame.motion_compensated
         for index, name in enumerate(frame.rig.names):
-            stamp = DOWNLOAD.START_US + DOWNLOAD.PHASES_US[name] + 500_000 * (step // 6) + round(step % 6 * 1e6 / 12)
+            stamp = START_US + PHASES_US[name] + 500_000 * (step // 6) + round(step % 6 * 1e6 / 12)
             assert frame.camera_stamps_ns[index] == stamp * 1000
             later = (stamp * 1000 - frame.stamp_ns) * 1e-9
-            place = list(DOWNLOAD.PHASES_US).index(name)
-            x = 1.0 + 0.1 * place + DOWNLOAD.SPEED_M_S * later
+            place = list(PHASES_US).index(name)
+            x = 1.0 + 0.1 * place + SPEED_M_S * later
             assert frame.rig.camera_to_ego[index, 0, 3] == pytest.approx(x, abs=1e-4)
             turn = np.array([[np.cos(0.3 * place), -np.sin(0.3 * place)], [np.sin(0.3 * place), np.cos(0.3 * place)]])
             np.testing.assert_allclose(frame.rig.camera_to_ego[index, :2, :2], turn, atol=1e-6)
@@ -86,7 +72,7 @@ def test_key_frames_alone_keep_the_dense_poses(download: Path, tmp_path: Path) -
 
 def test_the_command_reports_missing_files(tmp_path: Path) -> None:
     root, bag = tmp_path / "nuscenes", tmp_path / "scene.mcap"
-    DOWNLOAD.write_download(root, ("scene-0061",), glances=2)
+    write_download(root, ("scene-0061",), glances=2)
     gone = sorted((root / "sweeps" / "CAM_BACK").glob("*.jpg"))[:3]
     for path in gone:
         path.unlink()
@@ -112,7 +98,7 @@ def test_what_is_missing_is_named_with_what_there_is(download: Path, tmp_path: P
 
 
 def test_a_download_without_images_is_an_error(tmp_path: Path) -> None:
-    DOWNLOAD.write_download(tmp_path, ("scene-0061",), glances=1)
+    write_download(tmp_path, ("scene-0061",), glances=1)
     for path in tmp_path.rglob("*.jpg"):
         path.unlink()
     with pytest.raises(DataError, match="no image of scene-0061"):
@@ -130,7 +116,7 @@ def test_a_download_without_images_is_an_error(tmp_path: Path) -> None:
     ],
 )
 def test_rows_that_cannot_be_used_are_named(tmp_path: Path, table: str, values: dict[str, object], words: str) -> None:
-    DOWNLOAD.write_download(tmp_path, ("scene-0061",), glances=1)
+    write_download(tmp_path, ("scene-0061",), glances=1)
     change(tmp_path, table, **values)
     with pytest.raises(DataError, match=words):
         export_scene(tmp_path, tmp_path / "scene.mcap", "scene-0061")
@@ -138,7 +124,7 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path, table: str, values: 
 
 @pytest.mark.parametrize("content", ["", "{}", "[", '[{"token": 1}', "[" * 100_000, '[{"token": "a", "x":', "\xff"])
 def test_damaged_tables_are_named(tmp_path: Path, content: str) -> None:
-    DOWNLOAD.write_download(tmp_path, ("scene-0061",), glances=1)
+    write_download(tmp_path, ("scene-0061",), glances=1)
     path = tmp_path / "v1.0-mini" / "sample_data.json"
     path.write_text(content, encoding="latin-1")
     with pytest.raises(DataError, match=r"sample_data\.json"):

@@ -18,6 +18,9 @@ PHASES_US = {
     "CAM_BACK_LEFT": 42_600,
 }
 SPEED_M_S = 10.0
+OBJECT_SPEED_M_S = 4.0
+OBJECTS = {"car": ("vehicle.car", (1.9, 4.6, 1.7)), "person": ("human.pedestrian.adult", (0.6, 0.7, 1.8))}
+"""Category and size (width, length, height) of each instance; the person is labelled in the first two glances."""
 K = [[40.0, 0.0, 32.0], [0.0, 40.0, 18.0], [0.0, 0.0, 1.0]]
 
 
@@ -29,9 +32,11 @@ def mount(index: int) -> dict[str, list[float]]:
 
 def write_download(root: Path, scenes: tuple[str, ...] = ("scene-0061", "scene-0103"), glances: int = 4) -> None:
     """Writes `glances` times 0.5 s of each scene: six cameras at 12 Hz, LiDAR at 20 Hz, a radar without files."""
-    tables: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in ("scene", "sample", "sample_data", "ego_pose", "sensor", "calibrated_sensor")
-    }
+    names = ["scene", "sample", "sample_data", "ego_pose", "sensor", "calibrated_sensor"]
+    names += ["category", "instance", "sample_annotation"]
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for category in ("human.pedestrian.adult", "vehicle.car"):
+        tables["category"].append({"token": f"category-{category}", "name": category, "description": ""})
     channels = [*PHASES_US, "LIDAR_TOP", "RADAR_FRONT"]
     for index, channel in enumerate(channels):
         modality = {"C": "camera", "L": "lidar", "R": "radar"}[channel[0]]
@@ -50,6 +55,7 @@ def write_download(root: Path, scenes: tuple[str, ...] = ("scene-0061", "scene-0
             start = START_US + number * 10**8 + glance * 500_000
             sample = f"{name}-{glance}"
             tables["sample"].append({"token": sample, "timestamp": start, "scene_token": f"token-{name}"})
+            _annotate(tables, name, glance)
             for index, channel in enumerate(channels):
                 rate = 12 if channel.startswith("CAM") else 20
                 for step in range(rate // 2):
@@ -59,6 +65,27 @@ def write_download(root: Path, scenes: tuple[str, ...] = ("scene-0061", "scene-0
     folder.mkdir(parents=True)
     for name, rows in tables.items():
         (folder / f"{name}.json").write_text(json.dumps(rows, indent=0))
+
+
+def _annotate(tables: dict[str, list[dict[str, Any]]], scene: str, glance: int) -> None:
+    """The car drives to the left, turning by 0.1 rad each glance; the person stands 5 m in front of the start."""
+    for kind, (category, size) in OBJECTS.items():
+        instance = f"{scene}-{kind}"
+        if glance == 0:
+            tables["instance"].append({"token": instance, "category_token": f"category-{category}"})
+        if kind == "person" and glance > 1:
+            continue
+        half, place = (0.05 * glance, [20.0, 0.5 * OBJECT_SPEED_M_S * glance, 0.8])
+        tables["sample_annotation"].append(
+            {
+                "token": f"{instance}-{glance}",
+                "sample_token": f"{scene}-{glance}",
+                "instance_token": instance,
+                "translation": place if kind == "car" else [5.0, 0.0, 0.9],
+                "rotation": [math.cos(half), 0.0, 0.0, math.sin(half)] if kind == "car" else [1.0, 0.0, 0.0, 0.0],
+                "size": list(size),
+            }
+        )
 
 
 def _add(
