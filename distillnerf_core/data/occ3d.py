@@ -77,7 +77,7 @@ def _refuse_large(path: Path) -> None:
 
 
 def _voxels(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    if values.shape != OCC3D_GRID.size or values.dtype.kind not in "bui":
+    if values.shape != OCC3D_GRID.size or not (values.dtype == np.bool_ or np.issubdtype(values.dtype, np.integer)):
         raise ValueError(f"{name} is {values.dtype} {values.shape}")
     if values.size and (values.min() < 0 or values.max() > np.iinfo(np.uint8).max):
         raise ValueError(f"{name} has values from {values.min()} to {values.max()}")
