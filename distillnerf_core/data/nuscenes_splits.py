@@ -46,6 +46,26 @@ def read_split(split: str, root: Path, version: str, source: Path | None = None)
     )
 
 
+def add_to_split(root: Path, version: str, split: str, scene: str) -> None:
+    """Adds a scene to a split in splits.json beside the tables, where it is not in it yet.
+
+    Raises:
+        DataError: If the file is damaged or cannot be written.
+    """
+    path = root / version / SPLITS_FILE
+    lists = dict(_read_json(path)) if path.is_file() else {}
+    names = _names(lists[split], path, split) if split in lists else ()
+    if scene in names:
+        return
+    lists[split] = [*names, scene]
+    try:
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(lists, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as err:
+        raise DataError(f"cannot write {path}: {err}") from err
+
+
 def _from_file(path: Path, split: str) -> tuple[str, ...]:
     if path.suffix != ".json":
         return _names(_read_text(path).split(), path, split)

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from distillnerf_core.data.nuscenes_splits import read_split
+from distillnerf_core.data.nuscenes_splits import add_to_split, read_split
 from distillnerf_core.errors import DataError
 
 LISTS = {"train": ["scene-0002", "scene-0001"], "val": ["scene-0003"]}
@@ -40,6 +40,16 @@ def test_the_devkit_has_the_official_lists(root: Path, monkeypatch: pytest.Monke
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.setitem(sys.modules, "nuscenes.utils.splits", devkit)
     assert read_split("val", root, "v1.0-mini") == ("scene-0003",)
+
+
+def test_scenes_are_added_once(root: Path) -> None:
+    for scene in ("b", "a", "b"):
+        add_to_split(root, "v1.0-mini", "train", scene)
+    add_to_split(root, "v1.0-mini", "val", "c")
+    assert read_split("train", root, "v1.0-mini") == ("b", "a")
+    assert read_split("val", root, "v1.0-mini") == ("c",)
+    with pytest.raises(DataError, match="cannot write"):
+        add_to_split(root, "v1.0-test", "val", "c")
 
 
 def test_unknown_splits_say_where_lists_come_from(root: Path) -> None:
