@@ -73,10 +73,6 @@ class NuScenesRows:
                     self._keep(name, row)
         self._add_words()
 
-    def scenes(self) -> tuple[str, ...]:
-        """Returns the names of the scenes."""
-        return tuple(str(row.get("name")) for row in self._tables["scene"].values())
-
     def add(self, table: str, token: str, **fields: Any) -> Row:
         """Adds a row, or returns the one that has the token already."""
         return self._tables[table].setdefault(token, {"token": token, **fields})

@@ -18,7 +18,7 @@ from distillnerf_core.data.nuscenes_labels import SampleLabels, write_labels
 from distillnerf_core.data.nuscenes_points import write_revolution
 from distillnerf_core.data.nuscenes_rows import NuScenesRows, link, pose_fields, token_of
 from distillnerf_core.data.nuscenes_samples import SampleTime, plan_samples
-from distillnerf_core.data.nuscenes_tables import Row
+from distillnerf_core.data.nuscenes_tables import NuScenesTables, Row
 from distillnerf_core.errors import DataError
 from distillnerf_core.simulation.rig import LIDAR_NAME, nuscenes_lidar_to_ego
 
@@ -66,12 +66,12 @@ class WrittenScene:
 
 
 def written_scenes(root: Path, version: str = "v1.0-mini") -> tuple[str, ...]:
-    """Returns the names of the scenes that a folder holds; none where there are no tables.
+    """Returns the names of the scenes that a folder holds, sorted; none where there are no tables.
 
     Raises:
         DataError: If the tables are damaged.
     """
-    return NuScenesRows(root, version).scenes()
+    return tuple(NuScenesTables(root, version).scenes()) if (root / version / "scene.json").exists() else ()
 
 
 def write_nuscenes(drive: Drive, root: Path, config: NuScenesWriteConfig | None = None) -> WrittenScene:
@@ -91,13 +91,13 @@ def write_nuscenes(drive: Drive, root: Path, config: NuScenesWriteConfig | None 
         DataError: If the scene is there already, the drive has no key sweep, or something cannot be read or written.
     """
     config = config or NuScenesWriteConfig()
-    rows = NuScenesRows(root, config.version)
-    if drive.name in rows.scenes():
+    if drive.name in written_scenes(root, config.version):
         raise DataError(f"{root / config.version} has a scene {drive.name} already; choose another folder or delete it")
     samples = plan_samples(drive)
     if not samples:
         raise DataError(f"{drive.name} has no key sweep, so there is nothing to label")
     try:
+        rows = NuScenesRows(root, config.version)
         return _SceneWriter(drive, root, config, rows, samples).write()
     except OSError as err:
         raise DataError(f"cannot write {drive.name} to {root}: {err}; choose another folder") from err

@@ -1,5 +1,6 @@
 """Images are paired by time: dropped images and uneven rates shift nothing."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,28 @@ def test_a_key_frame_of_its_own_is_no_second_sample() -> None:
     sweeps = pair_images(readings, tuple(PHASES_MS), "CAM_FRONT", 25 * MS)
     assert [len(sweep.readings) for sweep in sweeps if sweep.sample == "sample1"] == [3]
     assert sorted(sweep.sample for sweep in sweeps if sweep.sample) == ["sample0", "sample1", "sample2"]
+
+
+def test_the_cameras_of_real_key_frames_agree_to_milliseconds(shared_dir: Path) -> None:
+    """The times of all key frames of v1.0-mini, which lie far within the tolerance once the delays are taken out."""
+    path = shared_dir / "data/nuscenes_meta/mini_keyframe_file_names.txt"
+    if not path.is_file():
+        pytest.skip("no names of key frames in ../shared/data")
+    stamps: dict[str, dict[str, list[int]]] = {}
+    for log, channel, stamp in re.findall(r"(n\d+-[^/_\n]+)__(CAM_[A-Z_]+)__(\d+)", path.read_text()):
+        stamps.setdefault(log, {}).setdefault(channel, []).append(int(stamp) * 1000)
+    paired = 0
+    for log, cameras in stamps.items():
+        readings = [
+            Reading(
+                Sensor(camera, "camera", np.eye(4), np.eye(3)), stamp, Path(), (9, 16), True, np.eye(4), f"{log}{k}"
+            )
+            for camera, times in cameras.items()
+            for k, stamp in enumerate(sorted(times))
+        ]
+        readings.sort(key=lambda item: item.stamp_ns)
+        for tolerance_ms in (3, 25):
+            sweeps = pair_images(readings, tuple(cameras), "CAM_FRONT", tolerance_ms * MS)
+            assert all(len(sweep.readings) == 6 and sweep.sample for sweep in sweeps)
+        paired += len(sweeps)
+    assert paired == 404

@@ -198,7 +198,7 @@ def test_unknown_rings_and_shaking_cameras(tmp_path: Path) -> None:
 
 
 def test_a_scene_is_written_once(written: Path) -> None:
-    assert written_scenes(written) == ("street_000005", "moving")
+    assert written_scenes(written) == ("moving", "street_000005")
     assert written_scenes(written / "nowhere") == ()
     with pytest.raises(DataError, match="has a scene moving already"):
         write_nuscenes(MovingDrive(), written)
