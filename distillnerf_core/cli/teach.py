@@ -1,36 +1,43 @@
-"""`distillnerf teach`."""
+"""`distillnerf teach`: dense depth and virtual views of a drive, from a per-scene teacher."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 app = typer.Typer()
+CONTACT_SHEET = "contact_sheet.jpg"
 
 
 @app.command()
 def teach(
-    drive: Annotated[str, typer.Argument(metavar="sim:SEED | FOLDER", help="Simulated street, or folder of frames.")],
-    out: Annotated[Path, typer.Option(help="Folder for the views, one folder in it for each drive.")],
-    teacher: Annotated[Literal["fusion"], typer.Option(help="fusion: accumulated LiDAR, no optimisation.")] = "fusion",
-    height: Annotated[int, typer.Option(help="Rows of all views.", min=8)] = 225,
-    width: Annotated[int, typer.Option(help="Columns of all views.", min=8)] = 400,
-    seconds: Annotated[float, typer.Option(help="Length of simulated drives.", min=0.5, max=60)] = 20.0,
+    drive: Annotated[str, typer.Argument(help="sim:SEED, a folder with calib.json, or one of nuScenes.")],
+    out: Annotated[Path, typer.Option(help="Folder to begin or to go on with.")],
+    teacher: Annotated[str, typer.Option(help="Which teacher: fusion.")] = "fusion",
+    scene: Annotated[str | None, typer.Option(help="Scene of nuScenes, such as scene-0061.")] = None,
+    version: Annotated[str, typer.Option(help="Version of nuScenes.")] = "v1.0-mini",
+    height: Annotated[int, typer.Option(min=16, help="Rows of all views.")] = 225,
+    width: Annotated[int, typer.Option(min=16, help="Columns of all views.")] = 400,
+    seconds: Annotated[float, typer.Option(min=0.5, max=60.0, help="Length of a simulated drive.")] = 20.0,
 ) -> None:
-    """Writes dense distances of a drive's key frames, and views from 1 m left, right and up; goes on if killed."""
+    """Writes distance, sky, confidence and three virtual views for all images of the key sweeps of a drive.
+
+    A killed run goes on where it stopped. A picture of the results is drawn beside them.
+    """
     from tqdm import tqdm
 
-    from distillnerf_core.data.drive_sources import open_drives
-    from distillnerf_core.data.simulated_drive import SimulatedDriveConfig
-    from distillnerf_core.teachers.fusion.config import FusionConfig
-    from distillnerf_core.teachers.fusion.teacher import FusionTeacher
+    from distillnerf_core.cli.drives import create_teacher, open_drive
+    from distillnerf_core.teachers.contact_sheet import write_contact_sheet
+    from distillnerf_core.teachers.targets import TaughtDrive
     from distillnerf_core.teachers.teaching import key_images
-    from distillnerf_core.teachers.teaching import teach as fill
+    from distillnerf_core.teachers.teaching import teach as teach_images
 
-    for item in open_drives(drive, SimulatedDriveConfig(seconds=seconds)):
-        taught = FusionTeacher(item, FusionConfig())
-        with tqdm(desc=f"{teacher} {item.name}", unit="image") as bar:
-            for done, total in fill(out / item.name, item, taught, key_images(item), (height, width)):
-                bar.total, bar.n = total, done
-                bar.refresh()
-        print(f"views: {out / item.name}")
+    opened = open_drive(drive, (height, width), seconds, scene, version)
+    images = key_images(opened)
+    with tqdm(total=len(images), desc=f"teach {opened.name}", unit="image") as bar:
+        for done, _ in teach_images(out, opened, create_teacher(teacher, opened), images, (height, width)):
+            bar.update(done - bar.n)
+    taught = TaughtDrive(out)
+    write_contact_sheet(out / CONTACT_SHEET, taught)
+    typer.echo(f"{out}: {len(images)} images of {width} x {height} pixels with {len(taught.view_names)} views each")
+    typer.echo(f"look at {out / CONTACT_SHEET}")

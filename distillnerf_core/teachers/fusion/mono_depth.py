@@ -54,7 +54,7 @@ def align_depth(mono_m: Floats, measured_m: NDArray[np.floating], weight: NDArra
         weight: Trust [height width] in the measurements.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.log(measured_m / mono_m)
+        ratio = np.log(measured_m.astype(np.float64) / mono_m)
     known = np.isfinite(ratio)
     if not known.any():
         return AlignedDepth(mono_m, np.zeros_like(mono_m), np.full_like(mono_m, np.inf))
@@ -62,7 +62,7 @@ def align_depth(mono_m: Floats, measured_m: NDArray[np.floating], weight: NDArra
     spread = float(np.median(np.abs(ratio[known] - middle)))
     known &= np.abs(ratio - middle) <= _OUTLIER_MADS * max(1.4826 * spread, 1e-3)
     residual = np.where(known, ratio - middle, 0.0)
-    field = _spread_smoothly(residual, np.where(known, np.maximum(weight, 1e-3), 0.0))
+    field = _spread_smoothly(residual, np.where(known, np.maximum(weight, 1e-3), 0.0).astype(np.float64))
     distance = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     aligned = mono_m * np.exp(middle + field)
     return AlignedDepth(aligned.astype(np.float32), field.astype(np.float32), np.asarray(distance, dtype=np.float32))

@@ -19,18 +19,31 @@ Points = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class BeamReach:
+    """How high the beams of a LiDAR rise.
+
+    Attributes:
+        slope: Height over horizontal distance of the uppermost beam; -inf without LiDAR.
+        height_m: Height of the sensor in the world.
+    """
+
+    slope: float = -np.inf
+    height_m: float = 0.0
+
+
+@dataclass(frozen=True)
 class SplitScan:
     """A revolution, taken apart.
 
     Attributes:
         static: Points [n 3] outside of all boxes, world frame, metres.
         objects: Points [n 3] inside the box of each track, in the box's frame.
-        highest_slope: Height over horizontal distance of the uppermost beam.
+        reach: How high the beams rise.
     """
 
     static: Points
     objects: Mapping[str, Points]
-    highest_slope: float
+    reach: BeamReach
 
 
 @dataclass(frozen=True)
@@ -40,12 +53,12 @@ class PlacedPoints:
     Attributes:
         static: Static points [n 3], world frame, metres.
         objects: Points [m 3] of objects, world frame.
-        highest_slope: Height over horizontal distance of the uppermost beam around that time; -inf without LiDAR.
+        reach: How high the beams rise around that time.
     """
 
     static: Points
     objects: Points
-    highest_slope: float
+    reach: BeamReach
 
 
 class PointMap:
@@ -68,10 +81,10 @@ class PointMap:
 
     def at(self, stamp_ns: int) -> PlacedPoints:
         """Returns the points as they lie at a time."""
-        static, slope = self._static_at(round(stamp_ns / _WINDOW_STEP_NS) * _WINDOW_STEP_NS)
+        static, reach = self._static_at(round(stamp_ns / _WINDOW_STEP_NS) * _WINDOW_STEP_NS)
         placed = [_moved(points, pose) for points, pose in self._objects_at(stamp_ns)]
         objects = np.concatenate(placed) if placed else np.zeros((0, 3), dtype=np.float32)
-        return PlacedPoints(static, objects, slope)
+        return PlacedPoints(static, objects, reach)
 
     def _objects_at(self, stamp_ns: int) -> list[tuple[Points, FloatArray]]:
         poses = {track.track: track.pose(stamp_ns) for track in self._tracks if track.track in self._accumulated}
@@ -96,16 +109,16 @@ class PointMap:
                 parts.setdefault(name, []).append(points)
         return {name: _thinned(np.concatenate(points), self._config.voxel_m) for name, points in parts.items()}
 
-    def _gather_static(self, stamp_ns: int) -> tuple[Points, float]:
+    def _gather_static(self, stamp_ns: int) -> tuple[Points, BeamReach]:
         window = round(self._config.window_s * 1e9)
         near = [index for index in self._used if abs(int(self._stamps[index]) - stamp_ns) <= window]
         near.sort(key=lambda index: abs(int(self._stamps[index]) - stamp_ns))
         dense = [self._dense_scan(index) for index in self._nearest(stamp_ns)]
         parts = [scan.static for scan in dense] + [self._scans[int(index)].static for index in near]
         if not parts:
-            return np.zeros((0, 3), dtype=np.float32), -np.inf
-        slope = max((scan.highest_slope for scan in dense), default=-np.inf)
-        return _thinned(np.concatenate(parts), self._config.voxel_m), slope
+            return np.zeros((0, 3), dtype=np.float32), BeamReach()
+        reach = max((scan.reach for scan in dense), key=lambda reach: reach.slope, default=BeamReach())
+        return _thinned(np.concatenate(parts), self._config.voxel_m), reach
 
     def _nearest(self, stamp_ns: int) -> list[int]:
         within = np.abs(self._stamps - stamp_ns) <= round(self._config.window_s * 1e9)
@@ -119,7 +132,9 @@ class PointMap:
         scan = _within(self._drive.read_scan(index), self._config)
         rays = scan.points_m - scan.origins_m
         slopes = rays[:, 2] / np.maximum(np.hypot(rays[:, 0], rays[:, 1]), 1e-6)
-        highest = float(np.percentile(slopes, 99.5)) if len(slopes) else -np.inf
+        reach = BeamReach()
+        if len(slopes):
+            reach = BeamReach(float(np.percentile(slopes, 99.5)), float(scan.origins_m[:, 2].mean()))
         points, stamps = scan.points_m, scan.stamps_ns
         owners = find_owners(points, stamps, self._tracks, self._config.box_scale)
         if densely:
@@ -132,7 +147,7 @@ class PointMap:
             )
             for owner in np.unique(owners[owners >= 0])
         }
-        return SplitScan(points[owners < 0].astype(np.float32), objects, highest)
+        return SplitScan(points[owners < 0].astype(np.float32), objects, reach)
 
 
 def _within(scan: DriveScan, config: MapConfig) -> DriveScan:

@@ -48,6 +48,7 @@ def judge_upper(
     pixels: NDArray[np.uint8],
     unit_rays: Floats,
     highest_slope: float,
+    lever_m: float,
     upward_px: float,
 ) -> Upper:
     """Decides about the pixels above all returns of their column.
@@ -59,6 +60,8 @@ def judge_upper(
         pixels: RGB [height width 3].
         unit_rays: Directions [height width 3] in the world, z up.
         highest_slope: Height over horizontal distance of the uppermost beam; -inf without LiDAR.
+        lever_m: Difference in height between the LiDAR and the camera, by which the camera sees the end of the beams
+            elsewhere on near surfaces.
         upward_px: How far surfaces are continued upwards.
     """
     known = ~np.isnan(distance_m)
@@ -68,12 +71,13 @@ def judge_upper(
     upper, empty, free = (
         steep & ~np.logical_or.accumulate(mask, axis=0) for mask in (known, away_px <= _BEAM_GAP_PX, measured)
     )
-    reached = slope < highest_slope - 0.01
+    lever = lever_m / _uppermost_m(distance_m, unit_rays, known)
+    reached = slope < highest_slope - 0.01 - np.where(np.isnan(lever), 0.0, lever)
     seeds = empty & reached
-    grown = _grown(pixels, seeds & (_sky_likelihood(pixels, seeds, measured) > 0.2), free)
+    grown = _grown(pixels, seeds & (_sky_likelihood(pixels, seeds, measured) > 0.5), free)
     likely = _sky_likelihood(pixels, grown, measured)
     sky = grown | _touching_top(upper & ~reached & (likely > _LIKELY))
-    certainty = np.where(sky, np.where(reached, 1.0, np.maximum(0.5, likely)), 0.0).astype(np.float32)
+    certainty = np.where(sky, np.where(reached, 1.0, 0.5 * likely), 0.0).astype(np.float32)
     upright, rise = _continued(distance_m, known, upper & ~sky, unit_rays, upward_px)
     return Upper(sky, certainty, upright, rise)
 
@@ -115,10 +119,15 @@ def _continued(
 ) -> tuple[Floats, Floats]:
     """Continues the uppermost surface of each column upright: with constant horizontal distance."""
     rows = np.arange(known.shape[0])[:, None]
-    first = np.argmax(known, axis=0)
-    rise = np.where(wanted & known.any(axis=0), first - rows, 0).astype(np.float32)
+    rise = np.where(wanted & known.any(axis=0), np.argmax(known, axis=0) - rows, 0).astype(np.float32)
     rise[rise > upward_px] = 0.0
     flat = np.hypot(unit_rays[..., 0], unit_rays[..., 1])
-    horizontal = np.take_along_axis(distance_m * flat, first[None], axis=0)
+    horizontal = _uppermost_m(distance_m, unit_rays, known)
     upright = np.where(rise > 0, horizontal / np.maximum(flat, 1e-3), np.nan)
     return upright.astype(np.float32), np.where(np.isnan(upright), 0.0, rise).astype(np.float32)
+
+
+def _uppermost_m(distance_m: Floats, unit_rays: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Returns the horizontal distance [1 width] of the uppermost surface of each column; NaN where there is none."""
+    flat = np.hypot(unit_rays[..., 0], unit_rays[..., 1])
+    return np.asarray(np.take_along_axis(distance_m * flat, np.argmax(known, axis=0)[None], axis=0))

@@ -1,6 +1,7 @@
 """The teacher `fusion`: dense depth and virtual views from accumulated LiDAR, without optimisation."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,11 +16,21 @@ from distillnerf_core.teachers.fusion.mono_depth import MonoDepth, align_depth
 from distillnerf_core.teachers.fusion.point_map import PointMap, inside_box
 from distillnerf_core.teachers.fusion.sky import judge_upper
 from distillnerf_core.teachers.fusion.splatting import SourceView, splat
-from distillnerf_core.teachers.fusion.visibility import visible_samples
-from distillnerf_core.teachers.placed_camera import PlacedCamera
+from distillnerf_core.teachers.fusion.visibility import hidden_behind, visible_samples
+from distillnerf_core.teachers.placed_camera import Floats, PlacedCamera
 from distillnerf_core.teachers.protocol import Offset, TaughtView
 
 _KEPT_VIEWS = 32
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """Distance [height width] along unit rays, trust in it, sky, and trust in that."""
+
+    distance_m: NDArray[np.floating]
+    confidence: NDArray[np.floating]
+    sky: NDArray[np.bool_]
+    sky_certainty: NDArray[np.floating]
 
 
 class FusionTeacher:
@@ -57,8 +68,16 @@ class FusionTeacher:
         camera = PlacedCamera.of(image, height, width).moved(offset_m)
         sources = list(self._sources(image, height, width))
         view = splat(camera, sources, self._config.splatting.agreement)
-        seen = view.sky | ~np.isnan(view.ray_distance_m)
-        return TaughtView(view.pixels, view.ray_distance_m, view.sky, view.confidence, seen)
+        depth = np.where(view.sky, np.inf, view.ray_distance_m / _stretch(camera, camera.unit_rays()))
+        # What no image shows, such as the roof of a car below, may still have been measured: it hides the rest.
+        free = ~hidden_behind(camera, self._points(image.stamp_ns), depth.astype(np.float32), self._config.visibility)
+        distance, sky = np.where(free, view.ray_distance_m, np.float32(np.nan)), view.sky & free
+        seen = sky | ~np.isnan(distance)
+        return TaughtView(view.pixels, distance, sky, np.where(seen, view.confidence, np.float32(0.0)), seen)
+
+    def _points(self, stamp_ns: int) -> NDArray[np.float32]:
+        placed = self._map.at(stamp_ns)
+        return np.concatenate([placed.static, placed.objects])
 
     def _sources(self, image: DriveImage, height: int, width: int) -> Iterator[SourceView]:
         """Yields the image itself, the others of its sweep, and its camera's before and after, without what moves."""
@@ -98,33 +117,57 @@ class FusionTeacher:
         image = self._image_at[sweep, name]
         camera = PlacedCamera.of(image, height, width)
         pixels = np.asarray(cv2.resize(self._drive.read_image(image), (width, height), interpolation=cv2.INTER_AREA))
-        placed = self._map.at(image.stamp_ns)
-        points = np.concatenate([placed.static, placed.objects])
-        filled = complete(visible_samples(camera, points, self._config.visibility), pixels, self._config.completion)
-        rays = camera.unit_rays()
-        stretch = 1.0 / (rays @ camera.camera_to_world[:3, 2].astype(np.float32))
+        measured = self._measured(camera, pixels, image.stamp_ns)
+        if self._mono_depth is not None:
+            measured = self._aligned(self._mono_depth, camera, pixels, measured)
+        sky = measured.sky
+        distance = np.where(sky, np.nan, measured.distance_m).astype(np.float32)
+        confidence = np.where(sky, measured.sky_certainty, np.where(np.isnan(distance), 0.0, measured.confidence))
+        view = TaughtView(pixels, distance, sky, confidence.astype(np.float32), sky | ~np.isnan(distance))
+        return view, self._moving(camera, image.stamp_ns, distance)
+
+    def _measured(self, camera: PlacedCamera, pixels: NDArray[np.uint8], stamp_ns: int) -> _Estimate:
+        """Completes the LiDAR, and decides about what lies above it."""
+        points, reach = self._points(stamp_ns), self._map.at(stamp_ns).reach
         completion = self._config.completion
-        scale = width / REFERENCE_WIDTH_PX
+        filled = complete(visible_samples(camera, points, self._config.visibility), pixels, completion)
+        rays = camera.unit_rays()
+        below = filled.depth_m * _stretch(camera, rays)
+        scale = camera.width / REFERENCE_WIDTH_PX
         upper = judge_upper(
-            filled.depth_m * stretch,
+            below,
             filled.distance_px,
             pixels,
             rays,
-            placed.highest_slope,
+            reach.slope,
+            abs(float(camera.camera_to_world[2, 3]) - reach.height_m),
             completion.upward_px * scale,
         )
-        distance = np.where(np.isnan(filled.depth_m), upper.upright_m, filled.depth_m * stretch)
-        away = np.where(np.isnan(filled.depth_m), upper.rise_px / scale, filled.distance_px)
-        confidence = np.exp(-away / completion.spread_px) * np.exp(-filled.residual / completion.residual_scale)
-        if self._mono_depth is not None:
-            aligned = align_depth(self._mono_depth.z_depth(pixels, camera.intrinsics), distance / stretch, confidence)
-            distance = aligned.z_depth_m * stretch
-            confidence = np.exp(-aligned.distance_px / scale / completion.spread_px)
-            confidence = confidence * np.exp(-np.abs(aligned.log_residual) / completion.residual_scale)
-        distance = np.where(upper.sky, np.nan, distance).astype(np.float32)
-        confidence = np.where(upper.sky, upper.certainty, np.where(np.isnan(distance), 0.0, confidence))
-        view = TaughtView(pixels, distance, upper.sky, confidence.astype(np.float32), upper.sky | ~np.isnan(distance))
-        return view, self._moving(camera, image.stamp_ns, distance)
+        continued = np.isnan(below)
+        away = np.where(continued, upper.rise_px / scale, filled.distance_px)
+        return _Estimate(
+            distance_m=np.where(continued, upper.upright_m, below),
+            confidence=self._confidence(away, filled.residual),
+            sky=upper.sky,
+            sky_certainty=upper.certainty,
+        )
+
+    def _aligned(
+        self, mono_depth: MonoDepth, camera: PlacedCamera, pixels: NDArray[np.uint8], measured: _Estimate
+    ) -> _Estimate:
+        """Lets a network fill what was measured nowhere near (section 13.1.4)."""
+        stretch = _stretch(camera, camera.unit_rays())
+        known = np.where(measured.sky, np.nan, measured.distance_m / stretch)
+        aligned = align_depth(mono_depth.z_depth(pixels, camera.intrinsics), known, measured.confidence)
+        confidence = self._confidence(aligned.distance_px * REFERENCE_WIDTH_PX / camera.width, aligned.log_residual)
+        return replace(measured, distance_m=aligned.z_depth_m * stretch, confidence=confidence)
+
+    def _confidence(self, away_px: NDArray[np.floating], residual: NDArray[np.floating]) -> NDArray[np.floating]:
+        """exp(-distance / tau) exp(-|residual| / kappa), section 13.1.6."""
+        completion = self._config.completion
+        return np.asarray(
+            np.exp(-away_px / completion.spread_px) * np.exp(-np.abs(residual) / completion.residual_scale)
+        )
 
     def _moving(self, camera: PlacedCamera, stamp_ns: int, distance_m: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Tells which pixels lie inside the enlarged box of an object that moves."""
@@ -136,3 +179,8 @@ class FusionTeacher:
                 continue
             inside[inside_box(points, pose, np.array(track.size_lwh_m) * self._config.map.box_scale)] = True
         return inside.reshape(distance_m.shape)
+
+
+def _stretch(camera: PlacedCamera, unit_rays: Floats) -> Floats:
+    """Distance along the unit ray over depth along the optical axis, [height width]."""
+    return np.asarray(1.0 / (unit_rays @ camera.camera_to_world[:3, 2].astype(np.float32)), dtype=np.float32)

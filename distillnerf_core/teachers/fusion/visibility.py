@@ -29,15 +29,20 @@ class Samples:
 
 def visible_samples(camera: PlacedCamera, points_m: NDArray[np.float32], config: VisibilityConfig) -> Samples:
     """Projects points [n 3] of the world, and leaves out what is hidden."""
-    column, row, depth = camera.project(points_m)
-    inside = (depth > 0.1) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    column, row, depth = column[inside], row[inside], depth[inside]
-    pixel = row.astype(np.int64) * camera.width + column.astype(np.int64)
-    nearest = np.full(camera.height * camera.width, np.inf, dtype=np.float32)
-    np.minimum.at(nearest, pixel, depth)
-    hidden = hidden_pixels(nearest.reshape(camera.height, camera.width), camera.intrinsics[1, 1], config).ravel()
-    front = (depth <= nearest[pixel] * (1.0 + config.same_pixel)) & ~hidden[pixel]
-    return _mean_by_pixel(pixel[front], column[front], row[front], 1.0 / depth[front], len(nearest))
+    column, row, depth, pixel = _inside(camera, points_m)
+    nearest = _nearest(camera, depth, pixel)
+    hidden = hidden_pixels(nearest, camera.intrinsics[1, 1], config).ravel()
+    front = (depth <= nearest.ravel()[pixel] * (1.0 + config.same_pixel)) & ~hidden[pixel]
+    return _mean_by_pixel(pixel[front], column[front], row[front], 1.0 / depth[front], nearest.size)
+
+
+def hidden_behind(
+    camera: PlacedCamera, points_m: NDArray[np.float32], depth_m: Floats, config: VisibilityConfig
+) -> NDArray[np.bool_]:
+    """Tells where points [n 3] of the world lie before a depth image [height width], +inf in the sky, and hide it."""
+    _, _, depth, pixel = _inside(camera, points_m)
+    surface = _front_surface(_nearest(camera, depth, pixel), camera.intrinsics[1, 1], config)
+    return _is_before(surface, depth_m, config)
 
 
 def hidden_pixels(depth_m: Floats, focal_px: float, config: VisibilityConfig) -> NDArray[np.bool_]:
@@ -47,13 +52,35 @@ def hidden_pixels(depth_m: Floats, focal_px: float, config: VisibilityConfig) ->
     which is nearer below and farther above, does not hide itself, and what lies beside an object stays. The reach is a
     length on the surface, and grows towards the camera, where the points lie farther apart.
     """
+    return np.isfinite(depth_m) & _is_before(_front_surface(depth_m, focal_px, config), depth_m, config)
+
+
+def _inside(camera: PlacedCamera, points_m: NDArray[np.float32]) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
+    """Returns column, row, depth and number of the pixel of the points that lie in the image."""
+    column, row, depth = camera.project(points_m)
+    inside = (depth > 0.1) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    column, row, depth = column[inside], row[inside], depth[inside]
+    return column, row, depth, row.astype(np.int64) * camera.width + column.astype(np.int64)
+
+
+def _nearest(camera: PlacedCamera, depth_m: Floats, pixel: NDArray[np.int64]) -> Floats:
+    nearest = np.full(camera.height * camera.width, np.inf, dtype=np.float32)
+    np.minimum.at(nearest, pixel, depth_m)
+    return nearest.reshape(camera.height, camera.width)
+
+
+def _front_surface(depth_m: Floats, focal_px: float, config: VisibilityConfig) -> Floats:
+    """Returns the depth of what a sparse depth image stands for, +inf where nothing is."""
     surface = np.full_like(depth_m, np.inf)
     for farthest_m in _LEVELS_M:
         level = np.where(depth_m < farthest_m, depth_m, np.float32(np.inf))
         reach = min(config.gap_m * focal_px / farthest_m, config.most_px * depth_m.shape[1] / REFERENCE_WIDTH_PX)
         surface = np.minimum(surface, _closed(level, max(1, round(reach))))
-    finite = np.where(np.isfinite(depth_m), depth_m, 0.0)
-    return np.asarray(surface < finite * (1.0 - config.relative) - config.absolute_m)
+    return surface
+
+
+def _is_before(surface_m: Floats, depth_m: Floats, config: VisibilityConfig) -> NDArray[np.bool_]:
+    return np.asarray(surface_m < depth_m * (1.0 - config.relative) - config.absolute_m)
 
 
 def _closed(depth_m: Floats, reach: int) -> Floats:

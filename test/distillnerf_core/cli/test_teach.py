@@ -1,49 +1,68 @@
-"""`distillnerf teach`: from a street to views that a loader reads, and what they are worth against the truth."""
+"""The teach command fills a folder, goes on with it, and says what is wrong."""
 
 from pathlib import Path
 
-import numpy as np
+import cv2
 import pytest
+from analytic_drive import AnalyticDrive, Block
+from nuscenes_download import write_download
 from typer.testing import CliRunner
 
-from distillnerf_core.cli.main import app
-from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDriveConfig
-from distillnerf_core.errors import DataError
-from distillnerf_core.simulation.simulator import SimulationConfig
-from distillnerf_core.teachers.fusion.config import FusionConfig
-from distillnerf_core.teachers.fusion.teacher import FusionTeacher
-from distillnerf_core.teachers.layout import read_index
+from distillnerf_core.cli import drives
+from distillnerf_core.cli.teach import app
+from distillnerf_core.errors import ConfigurationError, DataError
+from distillnerf_core.teachers.targets import TaughtDrive
 
-SIZE = (32, 56)
+RUN = CliRunner()
+WALL = Block((20.0, -60.0, -1.0), (21.0, 60.0, 50.0))
 
 
-def test_fused_lidar_knows_a_street_and_what_moves_in_it() -> None:
-    size = SimulationConfig(height=SIZE[0], width=SIZE[1], supersampling=1)
-    drive = SimulatedDrive(SimulatedDriveConfig(seed=100_001, seconds=1.0, rate_hz=4.0, simulation=size))
-    teacher = FusionTeacher(drive, FusionConfig())
-    errors, known, solid = [], 0, 0
-    for image in (image for image in drive.images if image.sweep == 2):
-        truth = drive.true_ray_distance(image)
-        view = teacher.original_view(image, *SIZE)
-        near = np.isfinite(truth) & (truth < 80.0)
-        found = near & np.isfinite(view.ray_distance_m)
-        errors.append(np.abs(view.ray_distance_m - truth)[found] / truth[found])
-        known, solid = known + int(found.sum()), solid + int(near.sum())
-    assert known > 0.9 * solid
-    assert np.concatenate(errors).mean() < 0.08
+def _teach(out: Path, monkeypatch: pytest.MonkeyPatch, name: str = "street") -> str:
+    drive = AnalyticDrive((WALL,), name=name, speed_m_s=4.0)
+    monkeypatch.setattr(drives, "open_drive", lambda *_: drive)
+    arguments = [name, "--out", str(out), "--height", "45", "--width", "80"]
+    return RUN.invoke(app, arguments, catch_exceptions=False).output
 
 
-def test_a_street_is_taught_and_the_folder_is_complete(tmp_path: Path) -> None:
-    arguments = ["teach", "sim:100001", "--out", str(tmp_path), "--seconds", "0.5", "--height", "18", "--width", "32"]
-    first = CliRunner().invoke(app, arguments)
-    assert first.exit_code == 0, first.output
-    folder = tmp_path / "street_100001"
-    assert len(read_index(folder).images) == 6
-    written = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    assert CliRunner().invoke(app, arguments).exit_code == 0
-    assert written == {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+def test_a_drive_is_taught_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "taught"
+    assert "3 images of 80 x 45 pixels with 4 views each" in _teach(out, monkeypatch)
+    taught = TaughtDrive(out)
+    assert taught.complete
+    sheet = cv2.imread(str(out / "contact_sheet.jpg"))
+    assert sheet is not None and sheet.shape == (3 * 45, 6 * 80, 3)
+    targets = taught.targets(1, ["CAM_FRONT"])
+    assert float(targets.seen.float().mean()) > 0.9
+    assert abs(float(targets.ray_distance_m[0, 20, 40]) - (20.0 - 0.5 - 2.0)) < 0.2
+    kept, lost = (out / image.file for image in taught.index.images[:2])
+    before = kept.stat().st_mtime_ns
+    lost.unlink()
+    _teach(out, monkeypatch)
+    assert TaughtDrive(out).complete
+    assert kept.stat().st_mtime_ns == before
+    with pytest.raises(DataError, match="other drive"):
+        _teach(out, monkeypatch, "elsewhere")
 
 
-def test_a_drive_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"calib\.json"):
-        CliRunner().invoke(app, ["teach", str(tmp_path), "--out", str(tmp_path)], catch_exceptions=False)
+def test_what_can_be_opened(tmp_path: Path) -> None:
+    assert drives.open_drive("sim:3", (18, 32), 0.5, None, "v1.0-mini").name == "street_000003"
+    write_download(tmp_path)
+    opened = drives.open_drive(str(tmp_path), (18, 32), 0.5, "scene-0061", "v1.0-mini")
+    assert opened.name == "scene-0061"
+
+
+@pytest.mark.parametrize(
+    ("drive", "options", "error", "message"),
+    [
+        ("sim:first", [], ConfigurationError, "such as sim:3"),
+        ("nowhere", [], DataError, "no such folder"),
+        (".", [], DataError, "has no calib.json"),
+        ("sim:3", ["--teacher", "oracle"], ConfigurationError, "there are fusion"),
+    ],
+)
+def test_mistakes_are_named(
+    tmp_path: Path, drive: str, options: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        RUN.invoke(app, [drive, "--out", str(tmp_path / "out"), *options], catch_exceptions=False)
+    assert not (tmp_path / "out").exists()

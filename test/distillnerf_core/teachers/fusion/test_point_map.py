@@ -42,8 +42,9 @@ def test_what_stands_in_a_box_is_placed_as_well() -> None:
 
 def test_the_uppermost_beam_is_known() -> None:
     wall = Block((20.0, -60.0, -1.0), (21.0, 60.0, 50.0))
-    slope = _map(AnalyticDrive((wall,))).at(START).highest_slope
-    np.testing.assert_allclose(slope, np.tan(np.deg2rad(10.67)), atol=0.01)
+    reach = _map(AnalyticDrive((wall,))).at(START).reach
+    assert reach.height_m == 1.8
+    np.testing.assert_allclose(reach.slope, np.tan(np.deg2rad(10.67)), atol=0.01)
 
 
 def test_only_revolutions_within_the_window_count() -> None:
@@ -57,7 +58,7 @@ def test_only_revolutions_within_the_window_count() -> None:
 def test_without_lidar_there_is_nothing() -> None:
     placed = _map(AnalyticDrive(lidar_rate_hz=0.0)).at(START)
     assert placed.static.shape == placed.objects.shape == (0, 3)
-    assert placed.highest_slope == -np.inf
+    assert placed.reach.slope == -np.inf
 
 
 def test_a_turned_box_holds_its_points() -> None:

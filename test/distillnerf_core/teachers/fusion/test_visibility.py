@@ -12,8 +12,7 @@ CAMERA = PlacedCamera(np.array([[FOCAL_PX, 0, 200], [0, FOCAL_PX, 112.5], [0, 0,
 
 def _sparse(depth_m: float, share: float, seed: int) -> Floats:
     generator = np.random.default_rng(seed)
-    depths: Floats = np.where(generator.random((225, 400)) < share, np.float32(depth_m), np.float32(np.inf))
-    return depths
+    return np.where(generator.random((225, 400)) < share, depth_m, np.inf).astype(np.float32)
 
 
 def test_a_wall_is_not_seen_through_a_sparse_nearer_one() -> None:
