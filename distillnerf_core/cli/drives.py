@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from distillnerf_core.data.drive import Drive
     from distillnerf_core.teachers.protocol import Teacher
 
-SIMULATED = "sim:"
 _KINDS = "sim:SEED, a folder with calib.json, or a folder of nuScenes and --scene"
 
 
@@ -28,7 +27,9 @@ def open_drive(what: str, size: tuple[int, int], seconds: float, scene: str | No
         ConfigurationError: If it is none of these.
         DataError: If it cannot be read.
     """
-    if what.startswith(SIMULATED):
+    from distillnerf_core.data.drive_sources import SIMULATED, is_simulated
+
+    if is_simulated(what):
         return _simulated(what.removeprefix(SIMULATED), size, seconds)
     folder = Path(what)
     if not folder.is_dir():
@@ -46,6 +47,7 @@ def open_drive(what: str, size: tuple[int, int], seconds: float, scene: str | No
 
 
 def _simulated(seed: str, size: tuple[int, int], seconds: float) -> "Drive":
+    from distillnerf_core.data.drive_sources import SIMULATED
     from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDriveConfig
     from distillnerf_core.simulation.simulator import SimulationConfig
 

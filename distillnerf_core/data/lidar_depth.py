@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from distillnerf_core.data.drive import Drive, FloatArray
@@ -113,10 +114,16 @@ def project_depth(
     block = pixel[:, ::-1] // (rows, columns)
     kept = (pixel >= 0).all(axis=1) & (block < blocks).all(axis=1)
     local, block = local[kept], block[kept]
-    order = np.argsort(-local[:, 2], kind="stable")  # the nearest is written last
-    images = np.full((2, *blocks), np.nan, dtype=np.float32)
-    row, column = block[order].T
-    images[0, row, column] = local[order, 2]
-    images[1, row, column] = np.linalg.norm(local[order], axis=1)
+    images = _nearest_of_blocks(local, block, blocks)
     resized = torch.nn.functional.interpolate(torch.from_numpy(images)[None], target, mode="nearest")[0]
     return resized[0], resized[1]
+
+
+def _nearest_of_blocks(local_m: FloatArray, block: NDArray[np.int64], blocks: tuple[int, int]) -> NDArray[np.float32]:
+    """Returns z-depth and distance [2 rows columns] of the point of least z-depth in each block, NaN without one."""
+    order = np.argsort(-local_m[:, 2], kind="stable")  # the nearest is written last
+    images = np.full((2, *blocks), np.nan, dtype=np.float32)
+    row, column = block[order].T
+    images[0, row, column] = local_m[order, 2]
+    images[1, row, column] = np.linalg.norm(local_m[order], axis=1)
+    return images

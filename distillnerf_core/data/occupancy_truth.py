@@ -1,6 +1,5 @@
 """True semantic occupancy of a sweep: Occ3D-nuScenes files, and simulated streets."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -13,6 +12,7 @@ from torch import Tensor
 from distillnerf_core.data.drive import Drive
 from distillnerf_core.data.drive_frames import ego_from_world, sweep_images, sweep_rig, sweep_stamp_ns
 from distillnerf_core.data.lidar_depth import nearest_scan
+from distillnerf_core.data.occ3d import read_occ3d_labels
 from distillnerf_core.data.simulated_bag import START_NS
 from distillnerf_core.data.simulated_drive import SimulatedDrive
 from distillnerf_core.errors import DataError
@@ -107,18 +107,15 @@ def read_occ3d(path: Path) -> OccupancyTruth:
     Raises:
         DataError: If it is missing or damaged.
     """
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            labels, mask = content["semantics"], content["mask_camera"]
-        if labels.shape != OCC3D_GRID.size or mask.shape != OCC3D_GRID.size:
-            raise ValueError(f"expected {OCC3D_GRID.size} voxels, got {labels.shape} and {mask.shape}")
-    except FileNotFoundError as err:
+    if not path.is_file():
         raise DataError(
             f"{path} is missing; expected the folder `gts` of Occ3D-nuScenes: gts/SCENE/SAMPLE_TOKEN/{LABELS_FILE}"
-        ) from err
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as err:
-        raise DataError(f"{path}: damaged Occ3D labels ({err}); unpack them again") from err
-    return OccupancyTruth(torch.from_numpy(labels.astype(np.uint8)), torch.from_numpy(mask != 0), OCC3D_GRID)
+        )
+    try:
+        found = read_occ3d_labels(path)
+    except DataError as err:
+        raise DataError(f"damaged Occ3D labels: {err}; unpack them again") from err
+    return OccupancyTruth(torch.from_numpy(found.semantics), torch.from_numpy(found.camera_mask), OCC3D_GRID)
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,7 @@ class OccupancyConfusion:
             truth: Labels 0..16, 17 free; voxels of 255 are left out.
             mask: Where to compare, such as Occ3D's camera mask; None: everywhere.
         """
-        known = truth != UNKNOWN if mask is None else mask & (truth != UNKNOWN)
-        rows, columns = truth[known].long().clamp_max(FREE), predicted[known].long().clamp_max(FREE)
-        size = CLASSES + 1
-        self.counts += torch.bincount(rows * size + columns, minlength=size**2).view(size, size).cpu()
+        self.counts += count_voxels(predicted, truth, mask).cpu()
 
     def merge(self, other: "OccupancyConfusion") -> None:
         """Takes in the counts of other frames."""
@@ -82,3 +79,21 @@ class OccupancyConfusion:
             iou=float(solid / union) if union > 0 else math.nan,
             voxels=int(counts.sum()),
         )
+
+
+def count_voxels(
+    predicted: Shaped[Tensor, "*grid"],
+    truth: Shaped[Tensor, "*grid"],
+    mask: Bool[Tensor, "*grid"] | None = None,
+) -> Int64[Tensor, "truth predicted"]:
+    """Counts the voxels of a frame by true and predicted class, the last of both being free.
+
+    Args:
+        predicted: Labels 0..16; 17 and 255 count as free.
+        truth: Labels 0..16, 17 free; voxels of 255 are left out.
+        mask: Where to compare; None: everywhere.
+    """
+    known = truth != UNKNOWN if mask is None else mask & (truth != UNKNOWN)
+    rows, columns = truth[known].long().clamp_max(FREE), predicted[known].long().clamp_max(FREE)
+    size = CLASSES + 1
+    return torch.bincount(rows * size + columns, minlength=size**2).view(size, size)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from distillnerf_core.language.classes import OCC3D_CLASSES, UNKNOWN
+from distillnerf_core.evaluation.confusion import CLASSES, count_voxels
 
 
 @dataclass(frozen=True)
@@ -153,16 +153,12 @@ def occupancy_counts(
         truth: Labels 0..16, 17 free; voxels of 255 are left out.
         mask: Where to compare; None: everywhere.
     """
-    known = truth != UNKNOWN if mask is None else mask & (truth != UNKNOWN)
-    classes = len(OCC3D_CLASSES)
-    p, t = predicted[known].long().clamp_max(classes), truth[known].long().clamp_max(classes)
-    table = torch.bincount(p * (classes + 1) + t, minlength=(classes + 1) ** 2)
-    table = table.view(classes + 1, classes + 1)
-    solid = table[:classes, :classes]
+    table = count_voxels(predicted, truth, mask)
+    solid = table[:CLASSES, :CLASSES]
     return OccupancyCounts(
         intersection=torch.cat((solid.diagonal(), solid.sum()[None])),
-        predicted=torch.cat((table[:classes].sum(dim=1), table[:classes].sum()[None])),
-        truth=torch.cat((table[:, :classes].sum(dim=0), table[:, :classes].sum()[None])),
+        predicted=torch.cat((table[:, :CLASSES].sum(dim=0), table[:, :CLASSES].sum()[None])),
+        truth=torch.cat((table[:CLASSES].sum(dim=1), table[:CLASSES].sum()[None])),
     )
 
 

@@ -46,7 +46,7 @@ def occ3d(tmp_path_factory: pytest.TempPathFactory) -> Occ3dFolder:
     for sweep in DRIVE.key_sweeps:
         folder = path / DRIVE.name / DRIVE.sample_token(sweep)
         folder.mkdir(parents=True)
-        np.savez_compressed(folder / "labels.npz", semantics=labels, mask_camera=mask)
+        np.savez_compressed(folder / "labels.npz", semantics=labels, mask_camera=mask, mask_lidar=mask)
     return Occ3dFolder(path)
 
 
