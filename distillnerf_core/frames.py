@@ -67,6 +67,45 @@ class MultiViewFrame:
 
 
 @dataclass(frozen=True)
+class OtherViews:
+    """What the cameras of a glance see from elsewhere or at another time: targets, which the network is not shown.
+
+    Attributes:
+        name: `next` or `previous` (key-frames), or a virtual view such as `left`.
+        rig: The cameras of the glance in their order, posed in its ego frame.
+        images: RGB in [0, 1].
+        ray_distance_m: Distance along each pixel's unit ray, +inf for sky, NaN where unknown.
+        weight: Trust in each pixel, 0 to 1; 0 where it is unknown, or shows what has moved since the glance.
+    """
+
+    name: str
+    rig: CameraRig
+    images: Float[Tensor, "cameras 3 height width"]
+    ray_distance_m: Float[Tensor, "cameras height width"]
+    weight: Float[Tensor, "cameras height width"]
+
+    def to(self, device: torch.device | str) -> "OtherViews":
+        """Returns the views with their tensors on a device."""
+        return replace(
+            self,
+            rig=self.rig.to(device),
+            images=self.images.to(device),
+            ray_distance_m=self.ray_distance_m.to(device),
+            weight=self.weight.to(device),
+        )
+
+    def select(self, cameras: list[int]) -> "OtherViews":
+        """Returns the views of some cameras."""
+        return replace(
+            self,
+            rig=self.rig.select(cameras),
+            images=self.images[cameras],
+            ray_distance_m=self.ray_distance_m[cameras],
+            weight=self.weight[cameras],
+        )
+
+
+@dataclass(frozen=True)
 class SupervisedFrame:
     """A glance with ground truth.
 
@@ -78,6 +117,7 @@ class SupervisedFrame:
         visible: True where a camera ray passes or ends in the voxel.
         grid: Placement of the voxels in the ego frame.
         instances: Object number of each pixel, 0 for background; None where unknown.
+        others: The same surroundings from other places and times.
     """
 
     frame: MultiViewFrame
@@ -87,6 +127,7 @@ class SupervisedFrame:
     visible: Bool[Tensor, "x y z"]
     grid: VoxelGrid
     instances: Int[Tensor, "cameras height width"] | None = None
+    others: tuple[OtherViews, ...] = ()
 
     def to(self, device: torch.device | str) -> "SupervisedFrame":
         """Returns the frame with its tensors on a device."""
@@ -98,4 +139,5 @@ class SupervisedFrame:
             occupancy=self.occupancy.to(device),
             visible=self.visible.to(device),
             instances=None if self.instances is None else self.instances.to(device),
+            others=tuple(views.to(device) for views in self.others),
         )

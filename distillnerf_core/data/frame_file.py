@@ -3,6 +3,7 @@
 import os
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from distillnerf_core.errors import DataError
-from distillnerf_core.frames import MultiViewFrame, SupervisedFrame
+from distillnerf_core.frames import MultiViewFrame, OtherViews, SupervisedFrame
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.geometry.grids import VoxelGrid
 
@@ -75,6 +76,22 @@ def _to_arrays(supervised: SupervisedFrame) -> dict[str, Any]:
         "occupancy": supervised.occupancy.numpy(),
         "visible": np.packbits(supervised.visible.numpy()),
         "grid": np.array([*grid.lower_m, grid.voxel_size_m]),
+        "others": np.array([views.name for views in supervised.others], dtype=np.str_),
+        **{
+            f"{views.name}/{name}": array
+            for views in supervised.others
+            for name, array in _views_to_arrays(views).items()
+        },
+    }
+
+
+def _views_to_arrays(views: OtherViews) -> dict[str, Any]:
+    return {
+        "images": (views.images * 255.0).round().to(torch.uint8).numpy(),
+        "intrinsics": views.rig.intrinsics.numpy(),
+        "camera_to_ego": views.rig.camera_to_ego.numpy(),
+        "ray_distance_m": views.ray_distance_m.numpy().astype(np.float16),
+        "weight": (views.weight * 255.0).round().to(torch.uint8).numpy(),
     }
 
 
@@ -108,4 +125,16 @@ def _from_arrays(arrays: dict[str, Any]) -> SupervisedFrame:
         visible=torch.from_numpy(visible.astype(bool)),
         grid=VoxelGrid((x, y, z), voxel, (occupancy.shape[0], occupancy.shape[1], occupancy.shape[2])),
         instances=instances if instances.numel() else None,
+        others=tuple(_views_from_arrays(str(name), rig, arrays) for name in arrays.get("others", ())),
+    )
+
+
+def _views_from_arrays(name: str, rig: CameraRig, arrays: dict[str, Any]) -> OtherViews:
+    intrinsics, poses = (torch.from_numpy(arrays[f"{name}/{part}"]) for part in ("intrinsics", "camera_to_ego"))
+    return OtherViews(
+        name=name,
+        rig=replace(rig, intrinsics=intrinsics, camera_to_ego=poses),
+        images=torch.from_numpy(arrays[f"{name}/images"]).float() / 255.0,
+        ray_distance_m=torch.from_numpy(arrays[f"{name}/ray_distance_m"].astype(np.float32)),
+        weight=torch.from_numpy(arrays[f"{name}/weight"]).float() / 255.0,
     )

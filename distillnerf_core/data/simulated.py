@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,18 @@ from distillnerf_core.configuration import Config
 from distillnerf_core.data.frame_file import read_frame, write_frame
 from distillnerf_core.errors import DataError
 from distillnerf_core.frames import SupervisedFrame
-from distillnerf_core.simulation.scene import sample_scene
+from distillnerf_core.simulation.other_views import OtherName, simulate_others
+from distillnerf_core.simulation.scene import StreetScene, sample_scene
 from distillnerf_core.simulation.simulator import SimulationConfig, simulate_sweep
+from distillnerf_core.simulation.style import StreetStyle
 
 HELD_OUT_SEED = 100_000
 """Seeds below are for training; seeds from here on are for evaluation only."""
 DATASET_FORMAT = "distillnerf-simulated-streets"
 DATASET_VERSION = 1
 DESCRIPTION = "dataset.json"
+_OTHERS: tuple[OtherName, ...] = ("next", "left", "next", "right", "previous", "up")
+"""Frames have one of these after the other."""
 
 
 class DatasetConfig(Config):
@@ -30,6 +35,8 @@ class DatasetConfig(Config):
         frames_per_scene: Frames of each street.
         frame_interval_s: Time between the frames of a street.
         simulation: Image size and quality.
+        style: How streets are made.
+        other_views: Other views of each frame: from 1 m aside, or half a second later or before.
     """
 
     scenes: int = pydantic.Field(default=8, ge=1)
@@ -37,6 +44,8 @@ class DatasetConfig(Config):
     frames_per_scene: int = pydantic.Field(default=1, ge=1)
     frame_interval_s: float = pydantic.Field(default=2.0, gt=0)
     simulation: SimulationConfig = SimulationConfig()
+    style: StreetStyle = StreetStyle()
+    other_views: int = pydantic.Field(default=0, ge=0, le=len(set(_OTHERS)))
 
 
 class SimulatedDataset:
@@ -85,19 +94,28 @@ def write_dataset(folder: Path, config: DatasetConfig) -> Iterator[Path]:
     for seed in range(config.first_seed, config.first_seed + config.scenes):
         paths = [folder / f"scene_{seed:06d}_frame_{number:02d}.npz" for number in range(config.frames_per_scene)]
         missing = [number for number, path in enumerate(paths) if not path.exists()]
-        scene = sample_scene(seed) if missing else None
+        scene = sample_scene(seed, config.style) if missing else None
         for number, path in enumerate(paths):
             if scene is not None and number in missing:
-                start_ns = round(number * config.frame_interval_s * 1e9)
-                write_frame(path, simulate_sweep(scene, start_ns, config.simulation))
+                write_frame(path, _simulate(scene, number, config))
             yield path
+
+
+def _simulate(scene: StreetScene, number: int, config: DatasetConfig) -> SupervisedFrame:
+    start_ns = round(number * config.frame_interval_s * 1e9)
+    first = scene.seed * config.frames_per_scene + number
+    names = dict.fromkeys(_OTHERS[(first + turn) % len(_OTHERS)] for turn in range(len(_OTHERS)))
+    others = tuple(
+        simulate_others(scene, start_ns, name, config.simulation) for name in list(names)[: config.other_views]
+    )
+    return replace(simulate_sweep(scene, start_ns, config.simulation), others=others)
 
 
 def _describe(folder: Path, config: DatasetConfig) -> None:
     path = folder / DESCRIPTION
     if path.exists():
         present = _read_description(folder)
-        same = ("first_seed", "frame_interval_s", "simulation")
+        same = ("first_seed", "frame_interval_s", "simulation", "style", "other_views")
         if any(getattr(present, name) != getattr(config, name) for name in same):
             raise DataError(f"{folder}: holds a data set with other settings; choose another folder or delete it")
     description: dict[str, Any] = {"format": DATASET_FORMAT, "version": DATASET_VERSION}

@@ -80,12 +80,18 @@ def ssim(
     truth: Float[Tensor, "images channels height width"],
     window: int = 7,
 ) -> float:
-    """Returns the mean structural similarity of values in [0, 1].
+    """Returns the mean of :func:`ssim_map`, computed in float64."""
+    return float(ssim_map(predicted.double(), truth.double(), window).mean())
 
-    Uniform window and unbiased variances, as the default of scikit-image; the mean leaves out the border
-    that no whole window covers. Images must be at least as large as the window.
+
+def ssim_map(
+    x: Float[Tensor, "images channels height width"], y: Float[Tensor, "images channels height width"], window: int = 7
+) -> Float[Tensor, "images channels rows columns"]:
+    """Returns the structural similarity of values in [0, 1] at each window; differentiable.
+
+    Uniform window and unbiased variances, as the default of scikit-image; the border that no whole window covers is
+    left out. Images must be at least as large as the window.
     """
-    x, y = predicted.double(), truth.double()
     unbiased = window**2 / (window**2 - 1)
 
     def mean(image: Tensor) -> Tensor:
@@ -98,7 +104,7 @@ def ssim(
     covariance = unbiased * (mean(x * y) - mean_x * mean_y)
     c1, c2 = 0.01**2, 0.03**2
     value = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    return float((value / ((mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2))).mean())
+    return value / ((mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2))
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ class RenderedRays:
         opacity: Share of light stopped by the field.
         features: Composite of the content table.
         gap_weights: Weight of each gap between neighbouring samples.
+        gap_middles_m: Distance of the middle of each gap.
     """
 
     distance_m: Float[Tensor, " rays"]
@@ -72,6 +73,7 @@ class RenderedRays:
     opacity: Float[Tensor, " rays"]
     features: Float[Tensor, "rays channels"]
     gap_weights: Float[Tensor, "rays gaps"]
+    gap_middles_m: Float[Tensor, "rays gaps"]
 
 
 def render_rays(
@@ -107,7 +109,8 @@ def render_rays(
     march = march_samples(field.logits[rows], distances, config.bins.far_m)
     features = _composite(content, rows, march.sample_weights, field.empty_row, config.negligible)
     median = median_distance(march.gap_weights.detach(), distances)
-    return RenderedRays(march.distance_m, median, march.opacity, features, march.gap_weights)
+    middles = 0.5 * (distances[:, 1:] + distances[:, :-1])
+    return RenderedRays(march.distance_m, median, march.opacity, features, march.gap_weights, middles)
 
 
 def _first_pass(rays: int, edges: Tensor, jitter: bool) -> Tensor:

@@ -1,21 +1,25 @@
 """Other worlds that are just as true: mirrored streets and other exposures."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from distillnerf_core.frames import SupervisedFrame
+from distillnerf_core.frames import OtherViews, SupervisedFrame
 from distillnerf_core.geometry.cameras import CameraRig
+
+_MIRRORED = {"left": "right", "right": "left"}
 
 
 def augment(supervised: SupervisedFrame, generator: torch.Generator) -> SupervisedFrame:
     """Mirrors the scene half of the time, and varies brightness, contrast and colour of each camera."""
     if torch.rand((), generator=generator).item() < 0.5:
         supervised = mirror(supervised)
-    images = vary_exposure(supervised.frame.images, generator)
-    return replace(supervised, frame=replace(supervised.frame, images=images))
+    exposures = draw_exposures(len(supervised.frame.images), generator)
+    images = exposures.apply(supervised.frame.images)
+    others = tuple(replace(views, images=exposures.apply(views.images)) for views in supervised.others)
+    return replace(supervised, frame=replace(supervised.frame, images=images), others=others)
 
 
 def mirror(supervised: SupervisedFrame) -> SupervisedFrame:
@@ -34,6 +38,18 @@ def mirror(supervised: SupervisedFrame) -> SupervisedFrame:
         occupancy=supervised.occupancy.flip(1),
         visible=supervised.visible.flip(1),
         instances=None if instances is None else instances.flip(-1),
+        others=tuple(_mirror_views(views) for views in supervised.others),
+    )
+
+
+def _mirror_views(views: OtherViews) -> OtherViews:
+    return replace(
+        views,
+        name=_MIRRORED.get(views.name, views.name),
+        rig=_mirror_rig(views.rig),
+        images=views.images.flip(-1),
+        ray_distance_m=views.ray_distance_m.flip(-1),
+        weight=views.weight.flip(-1),
     )
 
 
@@ -45,13 +61,25 @@ def _mirror_rig(rig: CameraRig) -> CameraRig:
     return replace(rig, intrinsics=intrinsics, camera_to_ego=in_ego @ rig.camera_to_ego @ in_camera)
 
 
-def vary_exposure(
-    images: Float[Tensor, "cameras 3 height width"], generator: torch.Generator
-) -> Float[Tensor, "cameras 3 height width"]:
-    """Scales contrast, brightness and each colour channel a little, differently for each camera."""
-    cameras = len(images)
-    contrast = 1.0 + 0.3 * (torch.rand(cameras, 1, 1, 1, generator=generator) - 0.5)
-    gain = 1.0 + 0.2 * (torch.rand(cameras, 3, 1, 1, generator=generator) - 0.5)
-    offset = 0.15 * (torch.rand(cameras, 1, 1, 1, generator=generator) - 0.5)
-    varied = (images - 0.5) * contrast.to(images.device) + 0.5
-    return (varied * gain.to(images.device) + offset.to(images.device)).clamp(0.0, 1.0)
+@dataclass(frozen=True)
+class Exposures:
+    """Linear changes of the colours of each camera: `(image - 0.5) * contrast + 0.5`, times gain, plus offset."""
+
+    contrast: Float[Tensor, "cameras 1 1 1"]
+    gain: Float[Tensor, "cameras 3 1 1"]
+    offset: Float[Tensor, "cameras 1 1 1"]
+
+    def apply(self, images: Float[Tensor, "cameras 3 height width"]) -> Float[Tensor, "cameras 3 height width"]:
+        """Changes the images of all cameras, which stay in [0, 1]."""
+        device = images.device
+        varied = (images - 0.5) * self.contrast.to(device) + 0.5
+        return (varied * self.gain.to(device) + self.offset.to(device)).clamp(0.0, 1.0)
+
+
+def draw_exposures(cameras: int, generator: torch.Generator) -> Exposures:
+    """Draws contrast, brightness and a gain of each colour channel for each camera."""
+    return Exposures(
+        contrast=1.0 + 0.3 * (torch.rand(cameras, 1, 1, 1, generator=generator) - 0.5),
+        gain=1.0 + 0.2 * (torch.rand(cameras, 3, 1, 1, generator=generator) - 0.5),
+        offset=0.15 * (torch.rand(cameras, 1, 1, 1, generator=generator) - 0.5),
+    )

@@ -23,6 +23,10 @@ class LossWeights(Config):
         language: Rendered language features against the teacher.
         occupancy: Free and occupied 3D points.
         point_language: Language features of occupied 3D points.
+        structure: Dissimilarity (SSIM) of rendered colour.
+        line_of_sight: Rendering weight in front of known surfaces.
+        other_color: L1 of colour rendered into other views: virtual cameras, and the key-frames next to this one.
+        other_depth: Log distance rendered into other views.
     """
 
     color: float = 2.0
@@ -35,6 +39,10 @@ class LossWeights(Config):
     language: float = 0.2
     occupancy: float = 1.0
     point_language: float = 0.3
+    structure: float = 0.0
+    line_of_sight: float = 0.0
+    other_color: float = 1.0
+    other_depth: float = 1.0
 
 
 class ObjectiveConfig(Config):
@@ -44,6 +52,8 @@ class ObjectiveConfig(Config):
         weights: Loss weights.
         cameras: Numbers of cameras that a step may see; drawn at random, so that a lost camera is no surprise.
         render_cameras: Cameras rendered in a step.
+        other_cameras: Cameras rendered of one of the other views of the frame, where it has any.
+        trusted: Least trust in a pixel of another view whose distance is learnt.
         crop_columns: Columns of rays rendered of each of them (0 for all).
         points: Voxels supervised directly.
         sky_m: Distance at which the sky is put.
@@ -54,6 +64,8 @@ class ObjectiveConfig(Config):
     weights: LossWeights = LossWeights()
     cameras: tuple[int, ...] = (6, 4, 3)
     render_cameras: int = 3
+    other_cameras: int = 2
+    trusted: float = 0.5
     crop_columns: int = 44
     points: int = 20000
     sky_m: float = 100.0

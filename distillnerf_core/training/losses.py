@@ -5,9 +5,11 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from distillnerf_core.evaluation.metrics import ssim_map
 from distillnerf_core.language.classes import OBJECT_CLASSES, UNKNOWN
 from distillnerf_core.model.compositing import RayDepth
 from distillnerf_core.model.fine_depth import Frustum
+from distillnerf_core.model.renderer import RenderedRays
 
 
 def clamp_distance(distance_m: Float[Tensor, "*rays"], sky_m: float) -> Float[Tensor, "*rays"]:
@@ -18,6 +20,11 @@ def clamp_distance(distance_m: Float[Tensor, "*rays"], sky_m: float) -> Float[Te
 def masked_mean(values: Float[Tensor, "*items"], mask: Bool[Tensor, "*items"]) -> Float[Tensor, ""]:
     """Averages the masked values; zero where there are none."""
     return torch.where(mask, values, 0.0).sum() / mask.sum().clamp_min(1)
+
+
+def weighted_mean(values: Float[Tensor, "*items"], weights: Float[Tensor, "*items"]) -> Float[Tensor, ""]:
+    """Averages values with weights in [0, 1]; zero where there are none."""
+    return (values * weights).sum() / weights.sum().clamp_min(1.0)
 
 
 def log_distance_loss(
@@ -45,6 +52,26 @@ def interval_loss(
 def opacity_loss(opacity: Float[Tensor, "*rays"]) -> Float[Tensor, ""]:
     """Binary cross entropy of the opacity against 1: every ray ends somewhere, at the latest in the sky."""
     return -(opacity.clamp(1e-4, 1.0)).log().mean()
+
+
+def line_of_sight_loss(
+    rendered: RenderedRays, target_m: Float[Tensor, " rays"], sky_m: float, margin: float = 0.05
+) -> Float[Tensor, ""]:
+    """Squared weight that a ray spends before the surface, up to a margin in proportion to the distance.
+
+    Nothing stands between a sensor and what it measures (Urban Radiance Fields, equation 9, without its kernel).
+    """
+    known = ~target_m.isnan()
+    target = clamp_distance(target_m.nan_to_num(nan=1.0, posinf=sky_m), sky_m)
+    before = rendered.gap_middles_m < (1.0 - margin) * target[:, None]
+    return masked_mean((rendered.gap_weights * before).sum(dim=1).square(), known)
+
+
+def dissimilarity(
+    predicted: Float[Tensor, "images 3 height width"], target: Float[Tensor, "images 3 height width"]
+) -> Float[Tensor, ""]:
+    """Half of one minus the structural similarity: 0 for equal pictures, at most 1."""
+    return 0.5 * (1.0 - ssim_map(predicted, target).mean())
 
 
 def weight_entropy(weights: Float[Tensor, "*rays gaps"]) -> Float[Tensor, ""]:

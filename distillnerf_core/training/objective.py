@@ -3,26 +3,21 @@
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from distillnerf_core.frames import SupervisedFrame
-from distillnerf_core.geometry.rays import camera_rays
 from distillnerf_core.language.codec import FeatureCodec
-from distillnerf_core.model.predictor import DepthEstimate, EncodedScene, ScenePredictor, Stages
-from distillnerf_core.model.renderer import render_rays
+from distillnerf_core.model.predictor import DepthEstimate, ScenePredictor, Stages
 from distillnerf_core.training.config import ObjectiveConfig
 from distillnerf_core.training.losses import (
     candidate_loss,
     interval_loss,
-    language_loss,
     log_distance_loss,
-    opacity_loss,
-    weight_entropy,
 )
 from distillnerf_core.training.point_supervision import point_losses
 from distillnerf_core.training.targets import PixelTargets, pixel_targets
+from distillnerf_core.training.view_losses import other_view_losses, own_view_losses
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,8 @@ def compute_objective(
     encoded = predictor.encode_scene(supervised.frame, Stages(not plain, not plain))
     targets = pixel_targets(supervised, encoded.depth.rig.height, encoded.depth.rig.width)
     terms = _depth_terms(predictor, encoded.depth, targets, config, not plain)
-    terms |= _rendered_terms(predictor, encoded, supervised, targets, codec, config, generator)
+    terms |= own_view_losses(predictor, encoded, supervised, targets, codec, config, generator)
+    terms |= other_view_losses(predictor, encoded, supervised.others, config, generator)
     points = point_losses(encoded.field, supervised, codec.class_features, config.points, generator)
     return _weigh(terms | {"occupancy": points.occupancy, "point_language": points.language}, config)
 
@@ -100,6 +96,7 @@ def drop_cameras(supervised: SupervisedFrame, config: ObjectiveConfig, generator
         ray_distance_m=supervised.ray_distance_m[keep],
         labels=supervised.labels[keep],
         instances=None,
+        others=tuple(views.select(keep) for views in supervised.others),
     )
 
 
@@ -114,44 +111,3 @@ def _depth_terms(
     if fine:
         terms["candidates"] = candidate_loss(depth.frustum, targets.distance_m, config.sky_m)
     return terms
-
-
-def _rendered_terms(
-    predictor: ScenePredictor,
-    encoded: EncodedScene,
-    supervised: SupervisedFrame,
-    targets: PixelTargets,
-    codec: FeatureCodec,
-    config: ObjectiveConfig,
-    generator: torch.Generator,
-) -> dict[str, Tensor]:
-    rig, field = encoded.depth.rig, encoded.field
-    cameras = torch.randperm(len(rig), generator=generator)[: config.render_cameras].tolist()
-    columns = min(config.crop_columns or rig.width, rig.width)
-    start = int(torch.randint(rig.width - columns + 1, (), generator=generator))
-    window = slice(start, start + columns)
-    chosen = rig.select(cameras)
-    rays = camera_rays(chosen)
-    content = torch.cat((field.appearance, field.language), dim=1)
-    rendered = render_rays(
-        field,
-        content,
-        rays.origins_m[:, :, window].reshape(-1, 3),
-        rays.directions[:, :, window].reshape(-1, 3),
-        predictor.config.renderer,
-        jitter=True,
-    )
-    views = predictor.assemble([rendered], replace(chosen, width=columns))
-    assert views.rgb is not None
-    assert views.language is not None
-    scale = supervised.frame.images.shape[-1] // rig.width
-    picture = supervised.frame.images[cameras][..., scale * window.start : scale * window.stop]
-    picture = F.interpolate(picture, size=views.rgb.shape[-2:], mode="area")
-    language = views.language.permute(0, 2, 3, 1).flatten(0, 2)
-    return {
-        "color": (views.rgb - picture).abs().mean(),
-        "depth": log_distance_loss(views.ray_distance_m, targets.distance_m[cameras][:, :, window], config.sky_m),
-        "opacity": opacity_loss(views.opacity) + opacity_loss(encoded.depth.coarse.opacity),
-        "entropy": weight_entropy(rendered.gap_weights),
-        "language": language_loss(language, targets.labels[cameras][:, :, window].flatten(), codec.class_features),
-    }

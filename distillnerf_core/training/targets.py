@@ -28,14 +28,29 @@ def pixel_targets(frame: SupervisedFrame, height: int, width: int) -> PixelTarge
     A coarse pixel takes one of the surfaces that it covers, the second nearest of them: never an average across
     an edge, which is no surface at all. Unknown pixels count only where nothing else is known.
     """
-    blocks = (frame.ray_distance_m.shape[1] // height, frame.ray_distance_m.shape[2] // width)
-    distance = _blocks(frame.ray_distance_m, blocks)
+    distance, which = _second_nearest(frame.ray_distance_m, height, width)
+    blocks = (frame.labels.shape[1] // height, frame.labels.shape[2] // width)
+    labels = _blocks(frame.labels, blocks).gather(-1, which)[..., 0]
+    return PixelTargets(distance, labels.long())
+
+
+def reduce_distance(
+    distance_m: Float[Tensor, "cameras height width"], height: int, width: int
+) -> Float[Tensor, "cameras h w"]:
+    """Reduces distances as :func:`pixel_targets` does; +inf is sky, NaN unknown."""
+    distance, _ = _second_nearest(distance_m, height, width)
+    return distance
+
+
+def _second_nearest(
+    distance_m: Float[Tensor, "cameras height width"], height: int, width: int
+) -> tuple[Float[Tensor, "cameras h w"], Int64[Tensor, "cameras h w 1"]]:
+    blocks = (distance_m.shape[1] // height, distance_m.shape[2] // width)
+    distance = _blocks(distance_m, blocks)
     ordered = distance.nan_to_num(nan=torch.finfo(distance.dtype).max, posinf=1e30).sort(dim=-1)
     known = (~distance.isnan()).sum(dim=-1, keepdim=True)
-    second = (known - 1).clamp(0, 1)
-    which = ordered.indices.gather(-1, second)
-    labels = _blocks(frame.labels, blocks).gather(-1, which)[..., 0]
-    return PixelTargets(distance.gather(-1, which)[..., 0], labels.long())
+    which = ordered.indices.gather(-1, (known - 1).clamp(0, 1))
+    return distance.gather(-1, which)[..., 0], which
 
 
 def _blocks(image: Tensor, blocks: tuple[int, int]) -> Tensor:

@@ -11,6 +11,7 @@ from distillnerf_core.data import frame_file
 from distillnerf_core.data.frame_file import read_frame, write_frame
 from distillnerf_core.data.simulated import DatasetConfig, SimulatedDataset, write_dataset
 from distillnerf_core.errors import DataError
+from distillnerf_core.simulation.other_views import simulate_others
 from distillnerf_core.simulation.scene import sample_scene
 from distillnerf_core.simulation.simulator import SimulationConfig, simulate_sweep
 
@@ -51,6 +52,22 @@ def test_a_second_run_only_adds_what_is_missing(folder: Path) -> None:
     with np.load(paths[1]) as new:
         assert new["images"].shape == (6, 3, 18, 32)
     assert abs(len(paths[1].read_bytes()) - len(content)) < 200
+
+
+def test_other_views_come_back_too_and_differ_from_frame_to_frame(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"other_views": 2, "scenes": 1, "frames_per_scene": 3})
+    frames = [read_frame(path) for path in write_dataset(tmp_path, config)]
+    names = [[views.name for views in frame.others] for frame in frames]
+    assert names == [["right", "previous"], ["previous", "up"], ["up", "next"]]
+    expected, found = simulate_others(sample_scene(5), 4_000_000_000, "next", TINY), frames[2].others[1]
+    assert found.rig.names == expected.rig.names
+    torch.testing.assert_close(found.rig.camera_to_ego, expected.rig.camera_to_ego)
+    torch.testing.assert_close(found.rig.intrinsics, expected.rig.intrinsics)
+    torch.testing.assert_close(found.images, expected.images, atol=0.5 / 255 + 1e-6, rtol=0)
+    torch.testing.assert_close(found.ray_distance_m, expected.ray_distance_m, rtol=1e-3, atol=1e-3)
+    assert torch.equal(found.weight, expected.weight)
+    with pytest.raises(DataError, match="other settings"):
+        next(write_dataset(tmp_path, config.model_copy(update={"other_views": 1})))
 
 
 def test_other_settings_are_refused(folder: Path) -> None:

@@ -2,7 +2,7 @@ import torch
 
 from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.geometry.rays import camera_rays
-from distillnerf_core.training.augmentation import mirror, vary_exposure
+from distillnerf_core.training.augmentation import draw_exposures, mirror
 
 
 def test_a_mirrored_pixel_sees_the_mirrored_point(flat_road: SupervisedFrame) -> None:
@@ -24,6 +24,6 @@ def test_mirroring_twice_changes_nothing(flat_road: SupervisedFrame) -> None:
 
 def test_exposures_stay_colours_and_differ_between_cameras() -> None:
     images = torch.full((2, 3, 4, 4), 0.5)
-    varied = vary_exposure(images, torch.Generator().manual_seed(0))
+    varied = draw_exposures(2, torch.Generator().manual_seed(0)).apply(images)
     assert 0.0 <= varied.min().item() <= varied.max().item() <= 1.0
     assert not torch.allclose(varied[0], varied[1])

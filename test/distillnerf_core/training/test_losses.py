@@ -6,13 +6,17 @@ import torch
 from distillnerf_core.language.classes import BACKGROUND, UNKNOWN
 from distillnerf_core.model.compositing import RayDepth, render_intervals
 from distillnerf_core.model.fine_depth import Frustum
+from distillnerf_core.model.renderer import RenderedRays
 from distillnerf_core.training.losses import (
     candidate_loss,
+    dissimilarity,
     interval_loss,
     language_loss,
+    line_of_sight_loss,
     log_distance_loss,
     opacity_loss,
     weight_entropy,
+    weighted_mean,
 )
 
 
@@ -47,6 +51,35 @@ def test_entropy_and_opacity_reward_one_opaque_surface() -> None:
     assert weight_entropy(flat).item() == pytest.approx(math.log(8), rel=1e-4)
     assert opacity_loss(torch.ones(3)).item() == 0.0
     assert opacity_loss(torch.full((3,), 0.5)).item() == pytest.approx(math.log(2), rel=1e-5)
+
+
+def test_weight_before_a_surface_blocks_the_line_of_sight() -> None:
+    weights = torch.tensor([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5], [0.2, 0.3, 0.5]])
+    middles = torch.tensor([[2.0, 9.0, 10.0]]).expand(3, 3)
+    nothing = torch.zeros(3)
+    rendered = RenderedRays(nothing, nothing, nothing, torch.zeros(3, 0), weights, middles)
+    target = torch.tensor([10.0, 2.0, math.nan])
+    assert line_of_sight_loss(rendered, target, 100.0).item() == pytest.approx(0.5**2 / 2)
+    sky = torch.full((3,), math.inf)
+    assert line_of_sight_loss(rendered, sky, 100.0).item() == pytest.approx(1.0)
+
+
+def test_equal_pictures_are_not_dissimilar_and_the_gradient_leads_to_them() -> None:
+    generator = torch.Generator().manual_seed(0)
+    target = torch.rand(2, 3, 16, 16, generator=generator)
+    other = torch.rand(2, 3, 16, 16, generator=generator).requires_grad_()
+    assert dissimilarity(target, target).item() == pytest.approx(0.0, abs=1e-5)
+    loss = dissimilarity(other, target)
+    assert 0.2 < loss.item() < 1.0
+    loss.backward()
+    assert other.grad is not None
+    assert dissimilarity(other - 0.05 * other.grad / other.grad.abs().max(), target) < loss
+
+
+def test_values_without_weight_do_not_count() -> None:
+    values, weights = torch.tensor([1.0, 3.0, 100.0]), torch.tensor([1.0, 1.0, 0.0])
+    assert weighted_mean(values, weights).item() == 2.0
+    assert weighted_mean(values, torch.zeros(3)).item() == 0.0
 
 
 def test_candidates_are_judged_by_where_they_lie() -> None:
