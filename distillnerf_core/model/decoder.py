@@ -1,8 +1,11 @@
 """From rendered features to colour at twice the resolution."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from distillnerf_core.configuration import Config
 from distillnerf_core.model.blocks import ConvNormAct, ResidualBlock
@@ -14,10 +17,12 @@ class DecoderConfig(Config):
     Attributes:
         width: Channels of the hidden layers.
         blocks: Residual blocks before the up-sampling.
+        kind: `convolutions`, or `linear`: colour is a linear function of each feature (an ablation of the paper).
     """
 
     width: int = 48
     blocks: int = 2
+    kind: Literal["convolutions", "linear"] = "convolutions"
 
 
 class ColorDecoder(nn.Module):
@@ -38,3 +43,24 @@ class ColorDecoder(nn.Module):
     def forward(self, features: Float[Tensor, "cameras channels h w"]) -> Float[Tensor, "cameras 3 height width"]:
         """Returns RGB in [0, 1] at twice the size of the features."""
         return torch.sigmoid(self.output(self.upsample(self.body(features))))
+
+
+class LinearDecoder(nn.Module):
+    """Colour that the field holds itself, up to a linear map, enlarged without looking at neighbours.
+
+    Args:
+        channels: Channels of the rendered features.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.output = nn.Conv2d(channels, 3, 1)
+
+    def forward(self, features: Float[Tensor, "cameras channels h w"]) -> Float[Tensor, "cameras 3 height width"]:
+        """Returns RGB in [0, 1] at twice the size of the features."""
+        return interpolate(torch.sigmoid(self.output(features)), scale_factor=2.0, mode="nearest")
+
+
+def create_decoder(channels: int, config: DecoderConfig) -> ColorDecoder | LinearDecoder:
+    """Creates the decoder that a configuration asks for."""
+    return LinearDecoder(channels) if config.kind == "linear" else ColorDecoder(channels, config)

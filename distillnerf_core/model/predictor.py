@@ -14,7 +14,7 @@ from distillnerf_core.geometry.contraction import ContractedSpace
 from distillnerf_core.geometry.rays import camera_rays
 from distillnerf_core.model.coarse_depth import CoarseDepthConfig, CoarseDepthEstimator
 from distillnerf_core.model.compositing import RayDepth
-from distillnerf_core.model.decoder import ColorDecoder, DecoderConfig
+from distillnerf_core.model.decoder import DecoderConfig, create_decoder
 from distillnerf_core.model.fine_depth import FineDepthConfig, FineDepthEstimator, Frustum, one_stage_frustum
 from distillnerf_core.model.image_encoder import ImageEncoder, ImageEncoderConfig
 from distillnerf_core.model.lifting import lift, pool
@@ -35,6 +35,7 @@ class PredictorConfig(Config):
         language_channels: Width of the compressed text-embedding space.
         space: Contraction of space.
         levels: Octree levels (coarse, fine).
+        two_stage_depth: False lifts from the first depth stage alone (an ablation of the paper).
         encoder: Image pyramid.
         coarse_depth: First depth stage.
         fine_depth: Second depth stage.
@@ -49,6 +50,7 @@ class PredictorConfig(Config):
     language_channels: int = 32
     space: ContractedSpace = ContractedSpace()
     levels: tuple[int, int] = (6, 8)
+    two_stage_depth: bool = True
     encoder: ImageEncoderConfig = ImageEncoderConfig()
     coarse_depth: CoarseDepthConfig = CoarseDepthConfig()
     fine_depth: FineDepthConfig = FineDepthConfig()
@@ -114,7 +116,7 @@ class ScenePredictor(nn.Module):
     def __init__(self, config: PredictorConfig) -> None:
         super().__init__()
         self.config = config
-        self.stages = Stages()
+        self.stages = Stages(two_stage_depth=config.two_stage_depth)
         features = config.encoder.output_channels
         self.image_encoder = ImageEncoder(config.encoder)
         self.coarse_depth = CoarseDepthEstimator(features, config.coarse_depth)
@@ -123,7 +125,7 @@ class ScenePredictor(nn.Module):
         self.voxel_network = VoxelNetwork(
             config.feature_channels, config.language_channels, config.levels, config.space, config.voxels
         )
-        self.decoder = ColorDecoder(config.feature_channels + 1, config.decoder)
+        self.decoder = create_decoder(config.feature_channels + 1, config.decoder)
 
     def encode_frame(self, frame: MultiViewFrame, progress: ProgressListener | None = None) -> SceneField:
         """Predicts the field of one glance.
@@ -154,7 +156,7 @@ class ScenePredictor(nn.Module):
         frame = frame.visible()
         features = self.image_encoder(frame.images, frame.rig)
         coarse: RayDepth = self.coarse_depth(features)
-        if stages.two_stage_depth:
+        if stages.two_stage_depth and self.config.two_stage_depth:
             frustum: Frustum = self.fine_depth(features, coarse.distance_m)
         else:
             frustum = one_stage_frustum(coarse, self.coarse_depth.edges_m, self.config.fine_depth)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from distillnerf_core.configuration import Config
 from distillnerf_core.geometry.contraction import ContractedSpace
 from distillnerf_core.model.compositing import soft_clamp
-from distillnerf_core.model.field_table import LevelContent, assemble_field
+from distillnerf_core.model.field_table import EMPTY_LOGIT, LevelContent, assemble_field
 from distillnerf_core.model.lifting import LiftedVoxels
 from distillnerf_core.model.scene_field import SceneField
 from distillnerf_core.voxels.level_tables import build_tables
@@ -29,6 +29,7 @@ class VoxelNetworkConfig(Config):
         coarse_layers: Processing layers at the coarse level.
         coarse_heights: Densities of a coarse voxel, one for each of its horizontal layers. Far from the cameras,
             few fine voxels are lifted; a coarse voxel then still tells the ground from the air above it.
+        coarse_complement: False leaves space without a fine voxel empty (an ablation of the paper).
         logit_limit: Soft bound of the field's density logits.
         feature_limit: Soft bound of the field's features.
         language_hidden: Width of the head that turns a row's feature into a language feature.
@@ -39,6 +40,7 @@ class VoxelNetworkConfig(Config):
     fine_layers: int = 1
     coarse_layers: int = 2
     coarse_heights: int = 4
+    coarse_complement: bool = True
     logit_limit: float = 10.0
     feature_limit: float = 5.0
     language_hidden: int = 64
@@ -112,11 +114,14 @@ class VoxelNetwork(nn.Module):
 
     def _field(self, structure: TwoLevelStructure, fine: Tensor, coarse: Tensor, use_fine: bool) -> SceneField:
         heights, limit = self.config.coarse_heights, self.config.feature_limit
+        logits = coarse[:, -heights:]
+        if use_fine and not self.config.coarse_complement:
+            logits = torch.full_like(logits, EMPTY_LOGIT)
         return assemble_field(
             self.space,
             structure,
             LevelContent(soft_clamp(fine[:, :-1], limit), fine[:, -1:]),
-            LevelContent(soft_clamp(coarse[:, :-heights], limit), coarse[:, -heights:]),
+            LevelContent(soft_clamp(coarse[:, :-heights], limit), logits),
             self.language_head,
             self.config.logit_limit,
             use_fine=use_fine,

@@ -52,6 +52,7 @@ class ObjectiveConfig(Config):
         weights: Loss weights.
         cameras: Numbers of cameras that a step may see; drawn at random, so that a lost camera is no surprise.
         render_cameras: Cameras rendered in a step.
+        others: Which of the other views of a frame are learnt.
         other_cameras: Cameras rendered of one of the other views of the frame, where it has any.
         trusted: Least trust in a pixel of another view whose distance is learnt.
         crop_columns: Columns of rays rendered of each of them (0 for all).
@@ -64,6 +65,7 @@ class ObjectiveConfig(Config):
     weights: LossWeights = LossWeights()
     cameras: tuple[int, ...] = (6, 4, 3)
     render_cameras: int = 3
+    others: tuple[str, ...] = ("next", "previous", "left", "right", "up")
     other_cameras: int = 2
     trusted: float = 0.5
     crop_columns: int = 44

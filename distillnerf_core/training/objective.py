@@ -53,7 +53,8 @@ def compute_objective(
     plain = torch.rand((), generator=generator).item() < config.one_stage_share
     encoded = predictor.encode_scene(supervised.frame, Stages(not plain, not plain))
     targets = pixel_targets(supervised, encoded.depth.rig.height, encoded.depth.rig.width)
-    terms = _depth_terms(predictor, encoded.depth, targets, config, not plain)
+    fine = predictor.config.two_stage_depth and not plain
+    terms = _depth_terms(predictor, encoded.depth, targets, config, fine)
     terms |= own_view_losses(predictor, encoded, supervised, targets, codec, config, generator)
     terms |= other_view_losses(predictor, encoded, supervised.others, config, generator)
     points = point_losses(encoded.field, supervised, codec.class_features, config.points, generator)
@@ -66,7 +67,7 @@ def compute_depth_objective(
     """Supervises both depth stages alone: a fifth of the work, for the first part of a training run."""
     depth = predictor.estimate_depth(supervised.frame, Stages())
     targets = pixel_targets(supervised, depth.rig.height, depth.rig.width)
-    return _weigh(_depth_terms(predictor, depth, targets, config, fine=True), config)
+    return _weigh(_depth_terms(predictor, depth, targets, config, predictor.config.two_stage_depth), config)
 
 
 def _weigh(terms: dict[str, Tensor], config: ObjectiveConfig) -> Objective:

@@ -1,10 +1,13 @@
 """What a recorded frame can teach: depth and free space from LiDAR, classes from labelled boxes."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from distillnerf_core.data.frame_folder import RecordedFrame
+from distillnerf_core.data.recordings import LabelledBox
 from distillnerf_core.errors import DataError
 from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.geometry.cameras import CameraRig
@@ -26,16 +29,16 @@ def supervise(recorded: RecordedFrame, height: int, width: int, grid: VoxelGrid 
         raise DataError(f"frame at {recorded.stamp_ns} ns has no LiDAR sweep, from which depth would be learnt")
     frame = recorded.resized(height, width)
     points = recorded.lidar.points_m
-    labels = point_labels(recorded, points)
+    labels = label_points(points, recorded.boxes)
     distance, pixel_labels = project_points(points, labels, frame.rig)
     occupancy = voxel_labels(points, labels, points.new_tensor(recorded.lidar.origin_m), grid)
     return SupervisedFrame(frame, distance, pixel_labels, occupancy, occupancy != UNKNOWN, grid)
 
 
-def point_labels(recorded: RecordedFrame, points_m: Float[Tensor, "points 3"]) -> UInt8[Tensor, " points"]:
+def label_points(points_m: Float[Tensor, "points 3"], boxes: Sequence[LabelledBox]) -> UInt8[Tensor, " points"]:
     """Labels the points inside boxes with the box's class and all others as background."""
     labels = torch.full((len(points_m),), BACKGROUND, dtype=torch.uint8)
-    for box in recorded.boxes:
+    for box in boxes:
         number = box.occ3d_class
         labels[box.contains(points_m)] = UNKNOWN if number is None else number
     return labels
@@ -70,17 +73,25 @@ def project_points(
 def voxel_labels(
     points_m: Float[Tensor, "points 3"],
     labels: UInt8[Tensor, " points"],
-    origin_m: Float[Tensor, "3"],
+    origins_m: Float[Tensor, "3"] | Float[Tensor, "points 3"],
     grid: VoxelGrid,
 ) -> UInt8[Tensor, "x y z"]:
-    """Marks the voxels that hold points, and those that the beams passed on the way as free."""
+    """Marks the voxels that hold points, and those that the beams passed on the way as free.
+
+    Args:
+        points_m: What was measured, ego frame.
+        labels: Its class.
+        origins_m: Where from: one place, or one for each point.
+        grid: The voxels.
+    """
     result = torch.full(grid.size, UNKNOWN, dtype=torch.uint8)
-    offsets = points_m - origin_m
+    origins = origins_m.expand_as(points_m)
+    offsets = points_m - origins
     lengths = torch.linalg.vector_norm(offsets, dim=1)
     for step in range(int(60.0 / _RAY_STEP_M)):
         passed = _RAY_STEP_M * step
         going = lengths > passed + _SURFACE_MARGIN_M
-        index, inside = grid.indices(origin_m + offsets[going] * (passed / lengths[going])[:, None])
+        index, inside = grid.indices(origins[going] + offsets[going] * (passed / lengths[going])[:, None])
         x, y, z = index[inside].unbind(dim=1)
         result[x, y, z] = FREE
     index, inside = grid.indices(points_m)

@@ -63,9 +63,10 @@ def other_view_losses(
 
     Nothing is learnt from a frame without other views.
     """
-    if not others or not config.other_cameras:
+    wanted = [views for views in others if views.name in config.others]
+    if not wanted or not config.other_cameras:
         return {}
-    views = others[int(torch.randint(len(others), (), generator=generator))]
+    views = wanted[int(torch.randint(len(wanted), (), generator=generator))]
     size = encoded.depth.rig.height, encoded.depth.rig.width
     rig = views.rig.resized(*size)
     window = draw_window(rig, config.other_cameras, config.crop_columns, generator)
