@@ -1,60 +1,30 @@
-"""Opens what commands about drives name: simulated streets and recorded drives; builds their teachers."""
+"""What commands about drives share: the options that choose drives of a data set, and teachers by their names."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from distillnerf_core.errors import ConfigurationError, DataError
+import typer
+
+from distillnerf_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from distillnerf_core.data.drive import Drive
     from distillnerf_core.teachers.protocol import Teacher
 
-_KINDS = "sim:SEED, a folder with calib.json, or a folder of nuScenes and --scene"
-
-
-def open_drive(what: str, size: tuple[int, int], seconds: float, scene: str | None, version: str) -> "Drive":
-    """Opens a drive.
-
-    Args:
-        what: `sim:SEED`, a folder in the neutral layout, or one of nuScenes.
-        size: Height and width at which simulated images are rendered.
-        seconds: Length of a simulated drive.
-        scene: Scene of nuScenes, such as "scene-0061"; None for all else.
-        version: Version of nuScenes, such as "v1.0-mini".
-
-    Raises:
-        ConfigurationError: If it is none of these.
-        DataError: If it cannot be read.
-    """
-    from distillnerf_core.data.drive_sources import SIMULATED, is_simulated
-
-    if is_simulated(what):
-        return _simulated(what.removeprefix(SIMULATED), size, seconds)
-    folder = Path(what)
-    if not folder.is_dir():
-        raise DataError(f"{what}: no such folder; give {_KINDS}")
-    if scene is not None:
-        from distillnerf_core.data.nuscenes_drive import NuScenesDrive
-
-        return NuScenesDrive.open(folder, scene, version)
-    from distillnerf_core.data.folder_drive import FolderDrive
-    from distillnerf_core.data.neutral_layout import CALIBRATION_FILE
-
-    if (folder / CALIBRATION_FILE).is_file():
-        return FolderDrive(folder)
-    raise DataError(f"{what}: has no {CALIBRATION_FILE}; give {_KINDS}")
-
-
-def _simulated(seed: str, size: tuple[int, int], seconds: float) -> "Drive":
-    from distillnerf_core.data.drive_sources import SIMULATED
-    from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDriveConfig
-    from distillnerf_core.simulation.simulator import SimulationConfig
-
-    if not seed.isdecimal():
-        raise ConfigurationError(f"{SIMULATED}{seed}: expected the number of a street, such as {SIMULATED}3")
-    simulation = SimulationConfig(height=size[0], width=size[1], supersampling=1)
-    return SimulatedDrive(SimulatedDriveConfig(seed=int(seed), seconds=seconds, simulation=simulation))
+SceneOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Scene of nuScenes, such as scene-0061, or segment of Waymo; may be given several times."),
+]
+VersionOption = Annotated[str, typer.Option(help="Version of nuScenes.")]
+SplitOption = Annotated[str, typer.Option(help="Split of nuScenes instead of scenes, such as val or mini_val.")]
+SplitFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="File that names the scenes of --split (JSON), or scenes or segments one a line; default: splits.json "
+        "beside the tables, else the lists of an installed nuscenes-devkit."
+    ),
+]
 
 
 def _fusion(drive: "Drive") -> "Teacher":

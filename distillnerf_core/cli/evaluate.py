@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from distillnerf_core.cli.drives import SceneOption, SplitFileOption, SplitOption, VersionOption
 from distillnerf_core.cli.protocols import ProtocolName, ProtocolOptions, evaluate_protocol
 from distillnerf_core.cli.recording import ModelOption
 
@@ -33,11 +34,19 @@ def evaluate(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="sim:FIRST..LAST | FOLDER",
+            metavar="sim:FIRST..LAST | PATH",
             help="simulated: held-out data set (folder); default: simulated now into --cache, on seeds from 100000. "
-            "Others: drives through simulated streets of these seeds, or a folder of frames with calib.json; "
-            "default: sim:100000 and the following, --scenes in all.",
+            "Others: drives through simulated streets of these seeds, a folder of frames with calib.json, nuScenes, "
+            "Waymo, or a recording; default: sim:100000 and the following, --scenes in all.",
         ),
+    ] = None,
+    scene: SceneOption = None,
+    version: VersionOption = "v1.0-mini",
+    split: SplitOption = "",
+    split_file: SplitFileOption = None,
+    occ3d: Annotated[
+        Path | None,
+        typer.Option(help="occupancy, query: folder `gts` of Occ3D-nuScenes (gts/SCENE/SAMPLE/labels.npz)."),
     ] = None,
     features: Annotated[
         Path | None,
@@ -73,6 +82,11 @@ def evaluate(
         protocol=protocol,
         checkpoint=checkpoint,
         data=data or _held_out(scenes),
+        scenes=scene or (),
+        version=version,
+        split=split,
+        split_file=split_file,
+        occ3d=occ3d,
         features=features,
         samples=samples,
         limit=limit,

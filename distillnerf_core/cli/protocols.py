@@ -27,7 +27,12 @@ class ProtocolOptions:
     Attributes:
         protocol: Which protocol.
         checkpoint: The predictor; None: the shipped one.
-        data: `sim:FIRST..LAST` or a folder.
+        data: `sim:FIRST..LAST` or a path, as :func:`open_drives` takes it.
+        scenes: Scenes of the data set; none: see :class:`DriveOptions`.
+        version: Version of nuScenes.
+        split: Split of nuScenes.
+        split_file: File of scenes.
+        occ3d: Folder `gts` of Occ3D-nuScenes; None: the truth of simulated streets.
         features: Folder of features; None: those of true classes of simulated streets.
         samples: Which key-frames.
         limit: Most samples; 0: all.
@@ -42,6 +47,11 @@ class ProtocolOptions:
     protocol: ProtocolName
     checkpoint: Path | None
     data: str
+    scenes: Sequence[str]
+    version: str
+    split: str
+    split_file: Path | None
+    occ3d: Path | None
     features: Path | None
     samples: "Choice"
     limit: int
@@ -90,9 +100,12 @@ def _open_samples(options: ProtocolOptions) -> "list[Sample]":
 
 
 def _open_drives(options: ProtocolOptions) -> "Sequence[Drive]":
-    from distillnerf_core.data.drive_sources import open_drives
+    from distillnerf_core.data.drive_sources import DriveOptions, open_drives
 
-    return open_drives(options.data)
+    chosen = DriveOptions(
+        version=options.version, scenes=tuple(options.scenes), split=options.split, split_file=options.split_file
+    )
+    return open_drives(options.data, chosen)
 
 
 def _open_judged(options: ProtocolOptions) -> "tuple[JudgedPipeline, bool]":
@@ -138,12 +151,16 @@ def _create(options: ProtocolOptions, glance: "Glance") -> "EvaluationProtocol":
 
 def _occupancy_source(options: ProtocolOptions) -> "OccupancySource":
     from distillnerf_core.data.drive_sources import is_simulated
-    from distillnerf_core.data.occupancy_truth import SimulatedOccupancy
+    from distillnerf_core.data.occupancy_truth import Occ3dFolder, SimulatedOccupancy
     from distillnerf_core.errors import DataError
 
+    if options.occ3d is not None:
+        return Occ3dFolder(options.occ3d)
     if is_simulated(options.data):
         return SimulatedOccupancy()
-    raise DataError(f"--protocol {options.protocol} needs true occupancy, which only simulated streets have: sim:SEED")
+    raise DataError(
+        f"--protocol {options.protocol} needs true occupancy: give simulated streets, or nuScenes and --occ3d"
+    )
 
 
 def _feature_targets(options: ProtocolOptions, glance: "Glance") -> "FeatureTargets":

@@ -5,17 +5,23 @@ from typing import Annotated
 
 import typer
 
+from distillnerf_core.cli.drives import VersionOption, create_teacher
+
 app = typer.Typer()
 CONTACT_SHEET = "contact_sheet.jpg"
 
 
 @app.command()
 def teach(
-    drive: Annotated[str, typer.Argument(help="sim:SEED, a folder with calib.json, or one of nuScenes.")],
+    drive: Annotated[
+        str, typer.Argument(help="sim:SEED, a folder with calib.json, nuScenes or Waymo, or a recording.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder to begin or to go on with.")],
     teacher: Annotated[str, typer.Option(help="Which teacher: fusion.")] = "fusion",
-    scene: Annotated[str | None, typer.Option(help="Scene of nuScenes, such as scene-0061.")] = None,
-    version: Annotated[str, typer.Option(help="Version of nuScenes.")] = "v1.0-mini",
+    scene: Annotated[
+        str | None, typer.Option(help="Scene of nuScenes, such as scene-0061, or segment of Waymo.")
+    ] = None,
+    version: VersionOption = "v1.0-mini",
     height: Annotated[int, typer.Option(min=16, help="Rows of all views.")] = 225,
     width: Annotated[int, typer.Option(min=16, help="Columns of all views.")] = 400,
     seconds: Annotated[float, typer.Option(min=0.5, max=60.0, help="Length of a simulated drive.")] = 20.0,
@@ -26,13 +32,18 @@ def teach(
     """
     from tqdm import tqdm
 
-    from distillnerf_core.cli.drives import create_teacher, open_drive
+    from distillnerf_core.data.drive_sources import DriveOptions, open_drive
+    from distillnerf_core.data.simulated_drive import SimulatedDriveConfig
+    from distillnerf_core.simulation.simulator import SimulationConfig
     from distillnerf_core.teachers.contact_sheet import write_contact_sheet
     from distillnerf_core.teachers.targets import TaughtDrive
     from distillnerf_core.teachers.teaching import key_images
     from distillnerf_core.teachers.teaching import teach as teach_images
 
-    opened = open_drive(drive, (height, width), seconds, scene, version)
+    simulation = SimulationConfig(height=height, width=width, supersampling=1)
+    street = SimulatedDriveConfig(seconds=seconds, simulation=simulation)
+    scenes = () if scene is None else (scene,)
+    opened = open_drive(drive, DriveOptions(simulated=street, version=version, scenes=scenes))
     images = key_images(opened)
     with tqdm(total=len(images), desc=f"teach {opened.name}", unit="image") as bar:
         for done, _ in teach_images(out, opened, create_teacher(teacher, opened), images, (height, width)):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from distillnerf_core.data.drive import Drive, FloatArray
 from distillnerf_core.data.drive_frames import sweep_images
+from distillnerf_core.data.key_frames import lidar_stamp_ns
 from distillnerf_core.errors import DataError
 
 NEAREST_M, FARTHEST_M = 1.0, 80.0
@@ -34,9 +35,10 @@ class LidarDepth:
 
 
 def sweep_lidar_depth(drive: Drive, sweep: int, height: int, width: int) -> LidarDepth:
-    """Projects the LiDAR revolution nearest in time into the cameras of a sweep (reference network, section 4.2).
+    """Projects the LiDAR revolution of a sweep into its cameras (reference network, section 4.2).
 
-    A single revolution; points within 80 m in x and y and 6.4 m in z of the sensor (in the axes of the ego frame);
+    A single revolution, the nearest in time or, of key-frames of nuScenes, that of the sample; points within 80 m in x
+    and y and 6.4 m in z of the sensor (in the axes of the ego frame);
     each camera where it was at its own exposure, each point where it was measured, so that what stands still is
     exact and what moves is off by its motion between the two. See :func:`project_depth` for the pixels.
 
@@ -49,7 +51,7 @@ def sweep_lidar_depth(drive: Drive, sweep: int, height: int, width: int) -> Lida
     Raises:
         DataError: If the drive has no LiDAR, or a file is missing or damaged.
     """
-    index = nearest_scan(drive, drive.sweep_stamps_ns[sweep])
+    index = nearest_scan(drive, lidar_stamp_ns(drive, sweep))
     scan = drive.read_scan(index)
     ego_from_world = np.linalg.inv(drive.ego_to_world(scan.stamp_ns))
     offset = np.abs((scan.points_m - scan.origins_m) @ ego_from_world[:3, :3].T)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from distillnerf_core.data.drive import Drive
 from distillnerf_core.data.drive_frames import ego_from_world, sweep_images, sweep_rig, sweep_stamp_ns
-from distillnerf_core.data.lidar_depth import nearest_scan
+from distillnerf_core.data.key_frames import TokenDrive
 from distillnerf_core.data.occ3d import read_occ3d_labels
 from distillnerf_core.data.simulated_bag import START_NS
 from distillnerf_core.data.simulated_drive import SimulatedDrive
@@ -57,14 +57,6 @@ class OccupancySource(Protocol):
         """
 
 
-@runtime_checkable
-class TokenDrive(Protocol):
-    """A drive of nuScenes, whose key-frames have tokens."""
-
-    def sample_token(self, sweep: int) -> str:
-        """Returns the token of a key-frame."""
-
-
 @dataclass(frozen=True)
 class Occ3dFolder:
     """The folder `gts` of Occ3D-nuScenes.
@@ -84,9 +76,12 @@ class Occ3dFolder:
         )
 
     def stamp_ns(self, drive: Drive, sweep: int) -> int:
-        """Returns the time of the LiDAR revolution of a key-frame, of its images without LiDAR."""
-        stamp = sweep_stamp_ns(drive, sweep)
-        return drive.scan_stamps_ns[nearest_scan(drive, stamp)] if len(drive.scan_stamps_ns) else stamp
+        """Returns the time of the sample, which is that of its LiDAR revolution.
+
+        Raises:
+            DataError: If the drive's frames have no tokens.
+        """
+        return _with_tokens(drive).sample_stamp_ns(sweep)
 
     def read(self, drive: Drive, sweep: int) -> OccupancyTruth:
         """Reads the labels of a key-frame.
@@ -94,11 +89,13 @@ class Occ3dFolder:
         Raises:
             DataError: If the drive's frames have no tokens, or the file is missing or damaged.
         """
-        if not isinstance(drive, TokenDrive):
-            raise DataError(
-                f"{drive.name}: Occ3D labels belong to the sample tokens of nuScenes, which this drive lacks"
-            )
-        return read_occ3d(self.folder / drive.name / drive.sample_token(sweep) / LABELS_FILE)
+        return read_occ3d(self.folder / drive.name / _with_tokens(drive).sample_token(sweep) / LABELS_FILE)
+
+
+def _with_tokens(drive: Drive) -> TokenDrive:
+    if not isinstance(drive, TokenDrive):
+        raise DataError(f"{drive.name}: Occ3D labels belong to the sample tokens of nuScenes, which this drive lacks")
+    return drive
 
 
 def read_occ3d(path: Path) -> OccupancyTruth:

@@ -86,6 +86,9 @@ class PlaneDrive:
     def sample_token(self, sweep: int) -> str:
         return f"token{sweep}"
 
+    def sample_stamp_ns(self, sweep: int) -> int:
+        return (self.scan_stamps_ns if self.lidar else self.sweep_stamps_ns)[sweep]
+
     def ego_to_world(self, stamp_ns: int) -> FloatArray:
         seconds = (stamp_ns - START_NS) * 1e-9
         yaw = 0.1 * seconds

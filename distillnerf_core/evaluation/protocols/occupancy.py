@@ -10,6 +10,7 @@ from torch import Tensor
 
 from distillnerf_core.data.drive import Drive
 from distillnerf_core.data.drive_frames import ego_from_world
+from distillnerf_core.data.key_frames import lidar_stamp_ns
 from distillnerf_core.data.lidar_depth import nearest_scan
 from distillnerf_core.data.occupancy_truth import OccupancySource
 from distillnerf_core.errors import DataError
@@ -141,7 +142,7 @@ def ray_origins(drive: Drive, sweep: int, stamp_ns: int) -> Float[Tensor, "origi
     """
     mounted = np.array((*LIDAR_TOP_ORIGIN_M, 1.0))
     if len(drive.scan_stamps_ns):
-        scan = drive.read_scan(nearest_scan(drive, drive.sweep_stamps_ns[sweep]))
+        scan = drive.read_scan(nearest_scan(drive, lidar_stamp_ns(drive, sweep)))
         if len(scan.points_m):
             last = np.append(scan.origins_m[int(np.argmax(scan.stamps_ns))], 1.0)
             mounted = ego_from_world(drive, int(scan.stamps_ns.max())) @ last

@@ -3,17 +3,20 @@
 import json
 import math
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from nuscenes_download import write_download
 from typer.testing import CliRunner
 
 from distillnerf_core.cli.main import app
 from distillnerf_core.data import drive_sources
+from distillnerf_core.data.drive import Drive
 from distillnerf_core.data.simulated_drive import SimulatedDriveConfig
 from distillnerf_core.errors import CheckpointError, DataError
+from distillnerf_core.geometry.grids import OCC3D_GRID
 from distillnerf_core.simulation.lidar import LidarConfig
 from distillnerf_core.simulation.simulator import SimulationConfig
 
@@ -31,7 +34,12 @@ FIGURES = {
 def small_drives(monkeypatch: pytest.MonkeyPatch) -> None:
     size = SimulationConfig(height=32, width=64, supersampling=1, shadows=False)
     config = SimulatedDriveConfig(seconds=1.5, simulation=size, lidar=LidarConfig(beams=16, azimuth_steps=360))
-    monkeypatch.setattr(drive_sources, "open_drives", partial(drive_sources.open_drives, config=config))
+    opened = drive_sources.open_drives
+
+    def open_small(what: str, options: drive_sources.DriveOptions) -> list[Drive]:
+        return opened(what, options.model_copy(update={"simulated": config}))
+
+    monkeypatch.setattr(drive_sources, "open_drives", open_small)
 
 
 def run(protocol: str, *arguments: str) -> str:
@@ -90,3 +98,26 @@ def test_what_a_published_network_cannot_do_is_said(
 def test_data_that_are_not_there_are_named(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere: expected sim:FIRST\.\.LAST, or a folder of frames"):
         run("depth", "--checkpoint", str(checkpoint), "--data", str(tmp_path / "nowhere"))
+
+
+def test_nuscenes_is_evaluated_with_occ3d(checkpoint: Path, tmp_path: Path) -> None:
+    """The scene of a split, its second sample, and the labels of that sample alone."""
+    root, gts, path = tmp_path / "nuscenes", tmp_path / "gts", tmp_path / "figures.json"
+    write_download(root)
+    (root / "mine.txt").write_text("scene-0103\n")
+    labels = np.full(OCC3D_GRID.size, 17, dtype=np.uint8)
+    labels[:, :, 2] = 11
+    (gts / "scene-0103" / "scene-0103-1").mkdir(parents=True)
+    mask = np.ones(OCC3D_GRID.size, dtype=np.uint8)
+    np.savez(gts / "scene-0103" / "scene-0103-1" / "labels.npz", semantics=labels, mask_camera=mask, mask_lidar=mask)
+    arguments = ["--checkpoint", str(checkpoint), "--json", str(path), "--split-file", str(root / "mine.txt")]
+    run("occupancy", "--data", str(root), "--occ3d", str(gts), *arguments)
+    content = json.loads(path.read_text())
+    assert [row["drive"] for row in content["rows"]] == ["scene-0103"]
+    assert 0.0 <= content["figures"]["camera_miou_17"]["value"] < 1.0
+    with pytest.raises(DataError, match="scene-0061-1"):
+        run("occupancy", "--data", str(root), "--occ3d", str(gts), "--checkpoint", str(checkpoint))
+    with pytest.raises(DataError, match="nuScenes and --occ3d"):
+        run("occupancy", "--data", str(root), "--checkpoint", str(checkpoint))
+    run("novel-view", "--data", str(root), *arguments)
+    assert math.isfinite(json.loads(path.read_text())["figures"]["next_psnr_db"]["value"])

@@ -8,8 +8,8 @@ from analytic_drive import AnalyticDrive, Block
 from nuscenes_download import write_download
 from typer.testing import CliRunner
 
-from distillnerf_core.cli import drives
 from distillnerf_core.cli.teach import app
+from distillnerf_core.data import drive_sources
 from distillnerf_core.errors import ConfigurationError, DataError
 from distillnerf_core.teachers.targets import TaughtDrive
 
@@ -19,7 +19,7 @@ WALL = Block((20.0, -60.0, -1.0), (21.0, 60.0, 50.0))
 
 def _teach(out: Path, monkeypatch: pytest.MonkeyPatch, name: str = "street") -> str:
     drive = AnalyticDrive((WALL,), name=name, speed_m_s=4.0)
-    monkeypatch.setattr(drives, "open_drive", lambda *_: drive)
+    monkeypatch.setattr(drive_sources, "open_drive", lambda *_: drive)
     arguments = [name, "--out", str(out), "--height", "45", "--width", "80"]
     return RUN.invoke(app, arguments, catch_exceptions=False).output
 
@@ -45,18 +45,20 @@ def test_a_drive_is_taught_and_resumed(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_what_can_be_opened(tmp_path: Path) -> None:
-    assert drives.open_drive("sim:3", (18, 32), 0.5, None, "v1.0-mini").name == "street_000003"
+    assert drive_sources.open_drive("sim:3").name == "street_000003"
     write_download(tmp_path)
-    opened = drives.open_drive(str(tmp_path), (18, 32), 0.5, "scene-0061", "v1.0-mini")
-    assert opened.name == "scene-0061"
+    chosen = drive_sources.DriveOptions(scenes=("scene-0061",))
+    assert drive_sources.open_drive(str(tmp_path), chosen).name == "scene-0061"
+    with pytest.raises(DataError, match="2 drives; choose one: scene-0061, scene-0103"):
+        drive_sources.open_drive(str(tmp_path))
 
 
 @pytest.mark.parametrize(
     ("drive", "options", "error", "message"),
     [
-        ("sim:first", [], ConfigurationError, "such as sim:3"),
-        ("nowhere", [], DataError, "no such folder"),
-        (".", [], DataError, "has no calib.json"),
+        ("sim:first", [], DataError, "such as sim:3"),
+        ("nowhere", [], DataError, "no such folder or file"),
+        ("docs", [], DataError, "has no calib.json"),
         ("sim:3", ["--teacher", "oracle"], ConfigurationError, "there are fusion"),
     ],
 )
