@@ -60,6 +60,18 @@ def load_config(path: Path, cls: type[ConfigT], overrides: Sequence[str] = ()) -
     return parse_config(values, cls, str(path))
 
 
+def configure(cls: type[ConfigT], overrides: Sequence[str]) -> ConfigT:
+    """Applies `section.key=value` overrides to the defaults of a configuration class.
+
+    Raises:
+        ConfigurationError: If a key or value is invalid.
+    """
+    values: dict[str, Any] = {}
+    for override in overrides:
+        _apply_override(values, override)
+    return parse_config(values, cls, "--set")
+
+
 def _apply_override(values: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator or not key:

@@ -11,6 +11,7 @@ from distillnerf_core.errors import DistillNerfError
 
 COMMANDS = {
     "simulate": "Makes simulated streets with exact ground truth, as a data set or a rosbag2 file.",
+    "prepare": "Writes frames of drives with their targets, for training.",
     "train": "Trains the predictor; resumes where a killed run stopped.",
     "evaluate": "Measures a checkpoint on held-out scenes and prints a table with baselines.",
     "fit": "Optimises the predictor on given real frames alone.",

@@ -1,9 +1,12 @@
 """`distillnerf train`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from distillnerf_core.training.config import TrainConfig
 
 app = typer.Typer()
 
@@ -14,6 +17,11 @@ def train(
     override: Annotated[list[str] | None, typer.Option("--set", help="Change a value: section.key=value.")] = None,
     init: Annotated[Path | None, typer.Option(help="Start from the weights of this predictor.")] = None,
     export: Annotated[Path | None, typer.Option(help="Also write the final 16-bit predictor here.")] = None,
+    bag: Annotated[
+        list[str] | None,
+        typer.Option(help="Recording to learn from (several times for several), prepared into frames/ of the run."),
+    ] = None,
+    taught: Annotated[Path | None, typer.Option(help="What `distillnerf teach` wrote about the recordings.")] = None,
 ) -> None:
     """Trains the predictor; started again with the same output folder, it goes on where it stopped.
 
@@ -22,17 +30,19 @@ def train(
     from torch.utils.tensorboard import SummaryWriter
 
     from distillnerf_core.configuration import load_config
-    from distillnerf_core.data.simulated import SimulatedDataset
     from distillnerf_core.language.codec import create_feature_codec
     from distillnerf_core.language.encoders import MiniLmEncoder
     from distillnerf_core.model.checkpoint import load_predictor
     from distillnerf_core.training.config import TrainConfig
+    from distillnerf_core.training.prepared import open_frames
     from distillnerf_core.training.trainer import Trainer
 
     settings = load_config(config, TrainConfig, override or ())
+    if bag:
+        settings = settings.model_copy(update={"data": _prepare(settings, bag, taught)})
     codec = create_feature_codec(MiniLmEncoder(), settings.predictor.language_channels)
     loaded = None if init is None else load_predictor(init)
-    trainer = Trainer(settings, SimulatedDataset(settings.data), codec, loaded)
+    trainer = Trainer(settings, open_frames(settings.data), codec, loaded)
     resumed = trainer.resume()
     if not trainer.fabric.is_global_zero:
         trainer.run()
@@ -45,3 +55,22 @@ def train(
     if export is not None:
         trainer.export(export, half=True)
         print(f"exported: {export}")
+
+
+def _prepare(settings: "TrainConfig", recordings: list[str], taught: Path | None) -> Path:
+    """Prepares the frames of recordings beside the run, and returns their folder."""
+    import os
+
+    from distillnerf_core.cli.prepare import prepare_drives
+    from distillnerf_core.data.drive_sources import DriveOptions
+    from distillnerf_core.errors import ConfigurationError
+    from distillnerf_core.training.drive_supervision import SupervisionConfig
+
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigurationError(
+            "--bag is for one process: write the frames once with `distillnerf prepare`, and name them with data"
+        )
+    folder = settings.out / "frames"
+    size = (settings.predictor.image_height, settings.predictor.image_width)
+    prepare_drives(folder, recordings, taught, DriveOptions(), size, SupervisionConfig())
+    return folder

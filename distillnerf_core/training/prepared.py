@@ -11,6 +11,8 @@ from distillnerf_core.data.frame_file import read_frame, write_frame
 from distillnerf_core.data.simulated import SimulatedDataset
 from distillnerf_core.errors import DataError
 from distillnerf_core.frames import SupervisedFrame
+from distillnerf_core.teachers.layout import INDEX_FILE
+from distillnerf_core.teachers.targets import TaughtDrive
 from distillnerf_core.training.drive_supervision import DriveSupervisor, SupervisionConfig
 
 DESCRIPTION = "frames.json"
@@ -74,6 +76,20 @@ def prepare(
             if not path.exists():
                 write_frame(path, supervisor.supervise(sweep, *size))
             yield path
+
+
+def find_taught(folder: Path | None, drive: str) -> TaughtDrive | None:
+    """Opens what a teacher wrote about a drive: the folder itself, or the one in it of the drive's name.
+
+    Raises:
+        DataError: If there is neither.
+    """
+    if folder is None:
+        return None
+    own = folder / drive
+    if not own.is_dir() and not (folder / INDEX_FILE).is_file():
+        raise DataError(f"{folder}: no views of {drive}; write some with `distillnerf teach ... --out {own}`")
+    return TaughtDrive(own if own.is_dir() else folder)
 
 
 def open_frames(folder: Path) -> PreparedFrames | SimulatedDataset:
