@@ -13,7 +13,7 @@ class LossWeights(Config):
     """Weight of each term; zero switches a term off.
 
     Attributes:
-        color: L1 of rendered colour.
+        color: Error of rendered colour.
         depth: Log distance of rendered depth.
         coarse_depth: Log distance of the first depth stage.
         intervals: Likelihood of the first stage's interval that holds the surface.
@@ -25,7 +25,7 @@ class LossWeights(Config):
         point_language: Language features of occupied 3D points.
         structure: Dissimilarity (SSIM) of rendered colour.
         line_of_sight: Rendering weight in front of known surfaces.
-        other_color: L1 of colour rendered into other views: virtual cameras, and the key-frames next to this one.
+        other_color: Error of colour rendered into other views: virtual cameras, and the key-frames next to this one.
         other_depth: Log distance rendered into other views.
     """
 
@@ -50,6 +50,7 @@ class ObjectiveConfig(Config):
 
     Attributes:
         weights: Loss weights.
+        color_error: Of colours: `absolute` (L1, as published), or `rms`, the root mean square that PSNR measures.
         cameras: Numbers of cameras that a step may see; drawn at random, so that a lost camera is no surprise.
         render_cameras: Cameras rendered in a step.
         others: Which of the other views of a frame are learnt.
@@ -63,6 +64,7 @@ class ObjectiveConfig(Config):
     """
 
     weights: LossWeights = LossWeights()
+    color_error: Literal["absolute", "rms"] = "absolute"
     cameras: tuple[int, ...] = (6, 4, 3)
     render_cameras: int = 3
     others: tuple[str, ...] = ("next", "previous", "left", "right", "up")

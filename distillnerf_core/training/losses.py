@@ -1,5 +1,7 @@
 """Terms of the training loss; each is a mean over what is known."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
@@ -10,6 +12,8 @@ from distillnerf_core.language.classes import OBJECT_CLASSES, UNKNOWN
 from distillnerf_core.model.compositing import RayDepth
 from distillnerf_core.model.fine_depth import Frustum
 from distillnerf_core.model.renderer import RenderedRays
+
+_LEAST_SQUARE = 1e-6  # keeps the gradient of the root finite
 
 
 def clamp_distance(distance_m: Float[Tensor, "*rays"], sky_m: float) -> Float[Tensor, "*rays"]:
@@ -25,6 +29,23 @@ def masked_mean(values: Float[Tensor, "*items"], mask: Bool[Tensor, "*items"]) -
 def weighted_mean(values: Float[Tensor, "*items"], weights: Float[Tensor, "*items"]) -> Float[Tensor, ""]:
     """Averages values with weights in [0, 1]; zero where there are none."""
     return (values * weights).sum() / weights.sum().clamp_min(1.0)
+
+
+def color_loss(
+    rendered: Float[Tensor, "images 3 height width"],
+    picture: Float[Tensor, "images 3 height width"],
+    trust: Float[Tensor, "images 1 height width"] | None = None,
+    error: Literal["absolute", "rms"] = "absolute",
+) -> Float[Tensor, ""]:
+    """Averages the error of colours over the pixels, as far as they are trusted.
+
+    The mean colour of what may be there has the least `rms`, the median the least `absolute` error.
+    """
+    errors = rendered - picture
+    errors = errors.abs() if error == "absolute" else errors.square()
+    pixels = errors.mean(dim=1, keepdim=True)
+    mean = weighted_mean(pixels, torch.ones_like(pixels) if trust is None else trust)
+    return mean if error == "absolute" else (mean + _LEAST_SQUARE).sqrt()
 
 
 def log_distance_loss(

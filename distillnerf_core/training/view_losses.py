@@ -8,13 +8,13 @@ from distillnerf_core.language.codec import FeatureCodec
 from distillnerf_core.model.predictor import EncodedScene, ScenePredictor
 from distillnerf_core.training.config import ObjectiveConfig
 from distillnerf_core.training.losses import (
+    color_loss,
     dissimilarity,
     language_loss,
     line_of_sight_loss,
     log_distance_loss,
     opacity_loss,
     weight_entropy,
-    weighted_mean,
 )
 from distillnerf_core.training.targets import PixelTargets, reduce_distance
 from distillnerf_core.training.windows import draw_window, render_window
@@ -39,7 +39,7 @@ def own_view_losses(
     distance = window.rays(targets.distance_m)
     language = views.language.permute(0, 2, 3, 1).flatten(0, 2)
     terms = {
-        "color": (views.rgb - picture).abs().mean(),
+        "color": color_loss(views.rgb, picture, error=config.color_error),
         "depth": log_distance_loss(views.ray_distance_m, distance, config.sky_m),
         "opacity": opacity_loss(views.opacity) + opacity_loss(encoded.depth.coarse.opacity),
         "entropy": weight_entropy(rendered.gap_weights),
@@ -75,10 +75,9 @@ def other_view_losses(
     shape = (rendered.rgb.shape[-2], rendered.rgb.shape[-1])
     picture = window.pixels(views.images, rig, shape)
     trust = window.pixels(views.weight[:, None], rig, shape)
-    errors = (rendered.rgb - picture).abs().mean(dim=1, keepdim=True)
     known = views.ray_distance_m.masked_fill(views.weight < config.trusted, torch.nan)
     distance = window.rays(reduce_distance(known, *size))
     return {
-        "other_color": weighted_mean(errors, trust),
+        "other_color": color_loss(rendered.rgb, picture, trust, config.color_error),
         "other_depth": log_distance_loss(rendered.ray_distance_m, distance, config.sky_m),
     }

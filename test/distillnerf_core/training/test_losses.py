@@ -9,6 +9,7 @@ from distillnerf_core.model.fine_depth import Frustum
 from distillnerf_core.model.renderer import RenderedRays
 from distillnerf_core.training.losses import (
     candidate_loss,
+    color_loss,
     dissimilarity,
     interval_loss,
     language_loss,
@@ -80,6 +81,20 @@ def test_values_without_weight_do_not_count() -> None:
     values, weights = torch.tensor([1.0, 3.0, 100.0]), torch.tensor([1.0, 1.0, 0.0])
     assert weighted_mean(values, weights).item() == 2.0
     assert weighted_mean(values, torch.zeros(3)).item() == 0.0
+
+
+def test_the_error_of_colours_is_absolute_or_that_of_psnr() -> None:
+    picture = torch.zeros(1, 3, 1, 2)
+    rendered = torch.tensor([0.1, 0.5]).expand(1, 3, 1, 2).clone().requires_grad_()
+    assert color_loss(rendered, picture).item() == pytest.approx(0.3)
+    assert color_loss(rendered, picture, error="rms").item() == pytest.approx(math.sqrt((0.01 + 0.25) / 2), rel=1e-4)
+    trust = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)
+    assert color_loss(rendered, picture, trust, "rms").item() == pytest.approx(0.1, rel=1e-4)
+    color_loss(torch.zeros_like(rendered, requires_grad=True), picture, error="rms").backward()
+    known, guesses = torch.tensor([0.0, 0.0, 1.0]).view(3, 1, 1, 1).expand(3, 3, 1, 1), torch.linspace(0, 1, 101)
+    for error, best in (("absolute", 0.0), ("rms", 1 / 3)):
+        costs = [color_loss(guess.expand_as(known), known, error=error) for guess in guesses]
+        assert float(guesses[torch.stack(costs).argmin()]) == pytest.approx(best, abs=0.006)
 
 
 def test_candidates_are_judged_by_where_they_lie() -> None:
