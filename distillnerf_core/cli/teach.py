@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from distillnerf_core.cli.drives import VersionOption, create_teacher
+from distillnerf_core.cli.drives import TeacherOptions, VersionOption, create_teacher
 
 app = typer.Typer()
 CONTACT_SHEET = "contact_sheet.jpg"
@@ -17,7 +17,8 @@ def teach(
         str, typer.Argument(help="sim:SEED, a folder with calib.json, nuScenes or Waymo, or a recording.")
     ],
     out: Annotated[Path, typer.Option(help="Folder to begin or to go on with.")],
-    teacher: Annotated[str, typer.Option(help="Which teacher: fusion.")] = "fusion",
+    teacher: Annotated[str, typer.Option(help="Which teacher: fusion or field.")] = "fusion",
+    config: Annotated[Path | None, typer.Option(help="YAML settings of the teacher.")] = None,
     scene: Annotated[
         str | None, typer.Option(help="Scene of nuScenes, such as scene-0061, or segment of Waymo.")
     ] = None,
@@ -28,7 +29,8 @@ def teach(
 ) -> None:
     """Writes distance, sky, confidence and three virtual views for all images of the key sweeps of a drive.
 
-    A killed run goes on where it stopped. A picture of the results is drawn beside them.
+    A killed run goes on where it stopped; the teacher `field`, which is trained first, keeps its state in
+    OUT_field_run. A picture of the results is drawn beside them.
     """
     from tqdm import tqdm
 
@@ -45,8 +47,10 @@ def teach(
     scenes = () if scene is None else (scene,)
     opened = open_drive(drive, DriveOptions(simulated=street, version=version, scenes=scenes))
     images = key_images(opened)
+    options = TeacherOptions(config, out.with_name(f"{out.name}_{teacher}_run"))
+    built = create_teacher(teacher, opened, options)
     with tqdm(total=len(images), desc=f"teach {opened.name}", unit="image") as bar:
-        for done, _ in teach_images(out, opened, create_teacher(teacher, opened), images, (height, width)):
+        for done, _ in teach_images(out, opened, built, images, (height, width)):
             bar.update(done - bar.n)
     taught = TaughtDrive(out)
     write_contact_sheet(out / CONTACT_SHEET, taught)

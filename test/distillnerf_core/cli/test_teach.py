@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+import yaml
 from analytic_drive import AnalyticDrive, Block
 from nuscenes_download import write_download
 from typer.testing import CliRunner
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from distillnerf_core.cli.teach import app
 from distillnerf_core.data import drive_sources
 from distillnerf_core.errors import ConfigurationError, DataError
+from distillnerf_core.teachers.field.config import SMALL
 from distillnerf_core.teachers.targets import TaughtDrive
 
 RUN = CliRunner()
@@ -44,6 +46,21 @@ def test_a_drive_is_taught_and_resumed(tmp_path: Path, monkeypatch: pytest.Monke
         _teach(out, monkeypatch, "elsewhere")
 
 
+def test_the_field_is_trained_and_taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drive = AnalyticDrive((WALL,), speed_m_s=4.0)
+    monkeypatch.setattr(drive_sources, "open_drive", lambda *_: drive)
+    settings = SMALL.model_dump(mode="json")
+    settings |= {"iterations": 3, "pixel_rays": 8, "lidar_rays": 8, "height": 12, "width": 20}
+    settings["field"] |= {"proposal_intervals": [8, 4], "intervals": 4}
+    config = tmp_path / "field.yaml"
+    config.write_text(yaml.safe_dump(settings))
+    arguments = ["street", "--teacher", "field", "--config", str(config), "--height", "18", "--width", "32"]
+    done = RUN.invoke(app, [*arguments, "--out", str(tmp_path / "taught")], catch_exceptions=False)
+    assert "3 images of 32 x 18 pixels" in done.output
+    assert TaughtDrive(tmp_path / "taught").index.teacher == "field"
+    assert (tmp_path / "taught_field_run" / "field.safetensors").is_file()
+
+
 def test_what_can_be_opened(tmp_path: Path) -> None:
     assert drive_sources.open_drive("sim:3").name == "street_000003"
     write_download(tmp_path)
@@ -59,7 +76,7 @@ def test_what_can_be_opened(tmp_path: Path) -> None:
         ("sim:first", [], DataError, "such as sim:3"),
         ("nowhere", [], DataError, "no such folder or file"),
         ("docs", [], DataError, "has no calib.json"),
-        ("sim:3", ["--teacher", "oracle"], ConfigurationError, "there are fusion"),
+        ("sim:3", ["--teacher", "oracle"], ConfigurationError, "there are fusion, field"),
     ],
 )
 def test_mistakes_are_named(
