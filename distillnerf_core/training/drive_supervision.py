@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from distillnerf_core.configuration import Config
@@ -35,7 +35,8 @@ class SupervisionConfig(Config):
         confidence: Least confidence of a teacher's distance that is learnt.
         neighbours: Whether the key-frames before and after are targets, what moves left out.
         virtual: Whether a teacher's virtual views are targets.
-        true_labels: Take the classes of pixels and voxels from the simulation in place of labelled boxes.
+        true_labels: Take the classes of pixels, and of the places that a teacher sees in them, from the simulation in
+            place of labelled boxes.
     """
 
     lidar: bool = True
@@ -88,14 +89,18 @@ class DriveSupervisor:
         taught = self._teacher(sweep, frame, ORIGINAL)
         points, origins = self._lidar_points(sweep, frame.stamp_ns)
         boxes = boxes_at(self.drive, frame.stamp_ns)
-        measured, pixel_labels = project_points(points, label_points(points, boxes), frame.rig)
-        distance = measured if taught is None else _merge(self._distance(taught), measured)
-        if taught is not None:
-            more, more_origins = _teacher_points(frame, self._distance(taught))
-            points, origins = torch.cat((points, more)), torch.cat((origins, more_origins))
-        occupancy = voxel_labels(points, label_points(points, boxes), origins, grid)
+        labels = label_points(points, boxes)
+        distance, pixel_labels = project_points(points, labels, frame.rig)
         if self._config.true_labels:
             pixel_labels = self._true_labels(sweep, frame)
+        if taught is not None:
+            known = self._distance(taught)
+            distance = _merge(known, distance)
+            more, more_origins, near = _teacher_points(frame, known)
+            more_labels = pixel_labels[near] if self._config.true_labels else label_points(more, boxes)
+            points, origins = torch.cat((points, more)), torch.cat((origins, more_origins))
+            labels = torch.cat((labels, more_labels))
+        occupancy = voxel_labels(points, labels, origins, grid)
         return SupervisedFrame(
             frame,
             distance,
@@ -197,9 +202,9 @@ def _merge(first: Float[Tensor, "*shape"], second: Float[Tensor, "*shape"]) -> F
 
 def _teacher_points(
     frame: MultiViewFrame, distance_m: Float[Tensor, "cameras height width"]
-) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3"]]:
-    """Returns the places that a teacher's distances lead to, and those of the cameras; nothing far away."""
+) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3"], Bool[Tensor, "cameras height width"]]:
+    """Returns the places that distances lead to, those of the cameras, and which pixels they are; nothing far away."""
     rays = camera_rays(frame.rig)
     near = distance_m < _POINT_RANGE_M
     origins = rays.origins_m.expand_as(rays.directions)[near]
-    return origins + distance_m[near][:, None] * rays.directions[near], origins
+    return origins + distance_m[near][:, None] * rays.directions[near], origins, near

@@ -15,6 +15,7 @@ from distillnerf_core.data.drive import DriveImage
 from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDriveConfig
 from distillnerf_core.errors import DataError
 from distillnerf_core.frames import OtherViews, SupervisedFrame
+from distillnerf_core.geometry.rays import camera_rays
 from distillnerf_core.language.classes import BACKGROUND, CLASS_NAMES, FREE, UNKNOWN
 from distillnerf_core.simulation.simulator import SimulationConfig
 from distillnerf_core.teachers.placed_camera import PlacedCamera
@@ -28,6 +29,7 @@ CAR = Block((12.0, -4.0, 0.0), (16.0, -2.0, 1.5), velocity_m_s=(3.0, 0.0, 0.0), 
 DRIVE = AnalyticDrive((WALL, CAR), speed_m_s=4.0, seconds=1.0)
 SIZE = (DRIVE.height, DRIVE.width)
 UNSEEN_ROWS = 5
+ROAD = CLASS_NAMES.index("driveable_surface")
 CLASS_CAR = CLASS_NAMES.index("car")
 
 
@@ -180,6 +182,46 @@ def test_simulated_drives_know_the_class_of_every_pixel() -> None:
     frame = DriveSupervisor(drive, None, SupervisionConfig(true_labels=True)).supervise(0, 24, 44)
     truth = np.stack([drive.true_view(image).labels for image in drive.images if image.sweep == 0])
     np.testing.assert_array_equal(frame.labels, truth)
+    assert not (frame.occupancy == ROAD).any()  # no labelled box holds a road
+
+
+class OmniscientTeacher:
+    """Knows what a simulated drive knows."""
+
+    name = "omniscient"
+    settings: Mapping[str, Any] = {}
+
+    def __init__(self, drive: SimulatedDrive) -> None:
+        self._drive = drive
+
+    def original_view(self, image: DriveImage, height: int, width: int) -> TaughtView:
+        return self.virtual_view(image, (0.0, 0.0, 0.0), height, width)
+
+    def virtual_view(self, image: DriveImage, offset_m: Offset, height: int, width: int) -> TaughtView:
+        view, everywhere = self._drive.true_view(image), np.ones((height, width), dtype=np.bool_)
+        sky = np.isinf(view.ray_distance_m)
+        known = np.where(sky, np.nan, view.ray_distance_m).astype(np.float32)
+        return TaughtView(view.pixels, known, sky, everywhere.astype(np.float32), everywhere)
+
+
+def test_places_that_a_teacher_sees_get_the_true_class_of_their_pixel(tmp_path: Path) -> None:
+    simulation = SimulationConfig(height=24, width=44, supersampling=1, shadows=False)
+    drive = SimulatedDrive(
+        SimulatedDriveConfig(seed=4, seconds=0.6, rate_hz=2.0, lidar_rate_hz=0.0, simulation=simulation)
+    )
+    images = [image for image in drive.images if image.sweep == 0]
+    list(teach(tmp_path / "taught", drive, OmniscientTeacher(drive), images, (24, 44)))
+    config = SupervisionConfig(true_labels=True, virtual=False, neighbours=False)
+    frame = DriveSupervisor(drive, TaughtDrive(tmp_path / "taught"), config).supervise(0, 24, 44)
+    assert (frame.occupancy == ROAD).sum() > 50
+    rays = camera_rays(frame.frame.rig)
+    places = rays.origins_m + frame.ray_distance_m[..., None].nan_to_num(posinf=1e4) * rays.directions
+    index, inside = frame.grid.indices(places[frame.ray_distance_m < 50].view(-1, 3))
+    seen = {name: set[int]() for name in {tuple(place) for place in index[inside].tolist()}}
+    for place, label in zip(index[inside].tolist(), frame.labels[frame.ray_distance_m < 50][inside], strict=True):
+        seen[tuple(place)].add(int(label))
+    wrong = [place for place, labels in seen.items() if int(frame.occupancy[place]) not in labels]
+    assert len(seen) > 200 and not wrong
 
 
 def test_what_cannot_teach_is_refused(taught: TaughtDrive, tmp_path: Path) -> None:
