@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-FLAT_GROUND_M = 25.0
-
 
 @app.command()
 def evaluate(
@@ -133,7 +131,7 @@ def _simulated(
 
 def _methods(loaded: "LoadedPredictor") -> "dict[str, Method]":
     """Lists the product, the same without its second stages, and a prior that looks at no image."""
-    from distillnerf_core.evaluation.estimates import FlatGroundMethod, PipelineMethod
+    from distillnerf_core.evaluation.estimates import FLAT_GROUND_M, FlatGroundMethod, PipelineMethod
     from distillnerf_core.language.codec_space import CodecTextSpace
     from distillnerf_core.language.encoders import MiniLmEncoder
     from distillnerf_core.model.predictor import Stages

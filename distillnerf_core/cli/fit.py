@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from distillnerf_core.data.frame_folder import RecordedFrame
     from distillnerf_core.language.encoders import TextEncoder
     from distillnerf_core.training.config import TrainConfig
-    from distillnerf_core.training.trainer import FrameSource, Trainer
+    from distillnerf_core.training.trainer import Trainer
 
 app = typer.Typer()
 
@@ -21,10 +23,17 @@ def fit(
     config: Annotated[Path, typer.Option(help="YAML configuration.")] = Path("config/fit.yaml"),
     override: Annotated[list[str] | None, typer.Option("--set", help="Change a value: section.key=value.")] = None,
     init: Annotated[Path | None, typer.Option(help="Start from this predictor instead of from scratch.")] = None,
+    hold_out: Annotated[
+        list[int] | None, typer.Option(help="Number of a frame that is judged but not learnt from; several times.")
+    ] = None,
     word: Annotated[str, typer.Option(help="Labelled class to ask for when judging the result.")] = "car",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
-    """Optimises the predictor on given real frames alone: images, LiDAR depth, and points inside labelled boxes."""
+    """Optimises the predictor on given real frames alone: images, LiDAR depth, and points inside labelled boxes.
+
+    All frames are judged, held-out ones too, beside the predictor before (the shipped one, where none is given), and
+    beside flat ground.
+    """
     import logging
 
     from distillnerf_core.configuration import load_config
@@ -36,11 +45,30 @@ def fit(
     settings = load_config(config, TrainConfig, [f"out={out.with_suffix('')}_run", *(override or ())])
     encoder, folder = MiniLmEncoder(), FrameFolder(frames)
     recorded = [folder[index] for index in range(len(folder))]
-    trainer = _create_trainer(settings, recorded, encoder, init)
+    learnt = _learnt(len(recorded), hold_out or (), frames)
+    trainer = _create_trainer(settings, [recorded[index] for index in learnt], encoder, init)
     minutes = _train(trainer, out)
-    figures = _judge(out, encoder, recorded, trainer.frames, word)
+    figures = _judge(out, init, encoder, recorded, word)
+    for index, row in enumerate(figures):
+        row["held_out"] = float(index not in learnt)
     _report(figures, word, minutes, json_file)
     print(f"predictor: {out}")
+
+
+def _learnt(count: int, held_out: "Sequence[int]", frames: Path) -> list[int]:
+    """Lists the frames that are learnt from.
+
+    Raises:
+        ConfigurationError: If one that is held out is not there, or none is left.
+    """
+    from distillnerf_core.errors import ConfigurationError
+
+    missing = sorted(set(held_out) - set(range(count)))
+    if missing:
+        raise ConfigurationError(f"--hold-out {missing[0]}: {frames} has frames 0 to {count - 1}")
+    if len(set(held_out)) == count:
+        raise ConfigurationError(f"--hold-out: no frame of {frames} is left to learn from")
+    return [index for index in range(count) if index not in set(held_out)]
 
 
 def _create_trainer(
@@ -75,14 +103,22 @@ def _train(trainer: "Trainer", out: Path) -> float:
 
 
 def _judge(
-    checkpoint: Path, encoder: "TextEncoder", recorded: "list[RecordedFrame]", supervised: "FrameSource", word: str
+    checkpoint: Path, before: Path | None, encoder: "TextEncoder", recorded: "list[RecordedFrame]", word: str
 ) -> list[dict[str, float]]:
-    """Measures the written predictor on the frames that it was fitted to."""
-    from distillnerf_core.evaluation.recorded import recorded_figures
+    """Measures the written predictor on all frames, beside the one before and flat ground."""
+    from distillnerf_core.evaluation.recorded import flat_ground_figures, recorded_figures
     from distillnerf_core.perception.pipeline import PerceptionPipeline
+    from distillnerf_core.training.recorded_supervision import supervise
 
-    pipeline = PerceptionPipeline.from_checkpoint(checkpoint, encoder=encoder)
-    return [recorded_figures(pipeline, frame, supervised[index], word) for index, frame in enumerate(recorded)]
+    rows: list[dict[str, float]] = [{} for _ in recorded]
+    for prefix, path in (("", checkpoint), ("before_", before)):
+        pipeline = PerceptionPipeline.from_checkpoint(path, encoder=encoder)
+        for row, frame in zip(rows, recorded, strict=True):
+            truth = supervise(frame, *pipeline.input_size)
+            figures = recorded_figures(pipeline, frame, truth, word)
+            row.update({f"{prefix}{name}": value for name, value in figures.items()})
+            row.update({f"flat_ground_{name}": value for name, value in flat_ground_figures(truth).items()})
+    return rows
 
 
 def _report(figures: list[dict[str, float]], word: str, minutes: float, json_file: Path | None) -> None:

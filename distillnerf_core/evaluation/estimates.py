@@ -18,6 +18,9 @@ from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.perception.query import TextQuery
 from distillnerf_core.perception.results import PerceptionResult, SemanticOccupancy
 
+FLAT_GROUND_M = 25.0
+"""Where the flat-ground prior puts what is above the horizon."""
+
 
 @dataclass(frozen=True)
 class SceneEstimate:

@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from distillnerf_core.data.frame_folder import RecordedFrame
 from distillnerf_core.data.recordings import LabelledBox
-from distillnerf_core.evaluation.estimates import images_at_size
+from distillnerf_core.evaluation.estimates import FLAT_GROUND_M, FlatGroundMethod, images_at_size
 from distillnerf_core.evaluation.metrics import depth_errors, psnr
 from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.geometry.rays import ray_distance_to_z_depth
@@ -36,14 +38,26 @@ def recorded_figures(
     """
     result = pipeline.perceive(truth.frame)
     z_depth_m, rgb = images_at_size(result, truth.frame.rig.height, truth.frame.rig.width)
+    return {
+        "psnr_db": psnr(rgb.clamp(0, 1), truth.frame.images),
+        **_depth_figures(z_depth_m, truth),
+        **_query_figures(pipeline.query(result, TextQuery((word,))), recorded.boxes, word),
+    }
+
+
+def flat_ground_figures(truth: SupervisedFrame) -> dict[str, float]:
+    """Measures what knows the calibration only: flat ground, and everything above the horizon at one distance."""
+    estimate = FlatGroundMethod(FLAT_GROUND_M, truth.grid).estimate(truth.frame, ())
+    return _depth_figures(estimate.z_depth_m, truth)
+
+
+def _depth_figures(z_depth_m: Float[Tensor, "cameras height width"], truth: SupervisedFrame) -> dict[str, float]:
     lidar_z = ray_distance_to_z_depth(truth.ray_distance_m, truth.frame.rig)
     depth = depth_errors(z_depth_m, lidar_z, max_m=LIDAR_RANGE_M)
     return {
-        "psnr_db": psnr(rgb.clamp(0, 1), truth.frame.images),
         "lidar_abs_rel": depth.abs_rel,
         "lidar_delta1": depth.delta1,
         "lidar_pixels": float(depth.count),
-        **_query_figures(pipeline.query(result, TextQuery((word,))), recorded.boxes, word),
     }
 
 

@@ -82,14 +82,31 @@ FIT_GOALS: Mapping[str, tuple[str, float]] = {
 """What the project asks of a fit to one real frame."""
 
 
+_FIT_ROWS = (
+    "psnr_db",
+    "before_psnr_db",
+    "lidar_abs_rel",
+    "before_lidar_abs_rel",
+    "flat_ground_lidar_abs_rel",
+    "lidar_delta1",
+    "before_lidar_delta1",
+    "flat_ground_lidar_delta1",
+    "lidar_pixels",
+    "query_found",
+    "query_precision",
+    "query_base_rate",
+    "query_ratio",
+)
+
+
 def build_fit_table(figures: list[dict[str, float]], word: str, minutes: float) -> Table:
     """Lays out the figures of a fit, one column for each frame."""
     table = Table(title=f"Fit to real frames, {minutes:.1f} minutes; query {word!r}")
     table.add_column("figure")
-    for number in range(len(figures)):
-        table.add_column(f"frame {number}", justify="right")
+    for number, row in enumerate(figures):
+        table.add_column(f"frame {number}, held out" if row["held_out"] else f"frame {number}", justify="right")
     table.add_column("goal", justify="right")
-    for name in figures[0]:
+    for name in _FIT_ROWS:
         goal = " ".join(str(part) for part in FIT_GOALS[name]) if name in FIT_GOALS else ""
         table.add_row(name, *(f"{row[name]:.3f}" for row in figures), goal)
     return table

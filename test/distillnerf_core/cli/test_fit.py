@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from distillnerf_core.cli.fit import app
+from distillnerf_core.data.frame_folder import FrameFolder
+from distillnerf_core.evaluation.recorded import flat_ground_figures
 from distillnerf_core.model.checkpoint import load_predictor
+from distillnerf_core.training.recorded_supervision import supervise
 
 _CONFIG = """
 steps: 2
@@ -45,3 +49,22 @@ def test_a_fit_is_judged_and_serves_as_the_start_of_another(shared_dir: Path, tm
     assert done.exception is None, done.output
     provenance = load_predictor(second).provenance
     assert (provenance["steps"], provenance["initial"]["steps"]) == (1, 2)
+
+
+def test_a_frame_that_is_held_out_is_judged_but_not_learnt_from(shared_dir: Path, tmp_path: Path) -> None:
+    config, out = tmp_path / "fit.yaml", tmp_path / "fitted.safetensors"
+    config.write_text(_CONFIG)
+    frames = str(shared_dir / "data" / "ddad_scene_02")
+    arguments = [frames, "--config", str(config), "--out", str(out), "--json", str(tmp_path / "figures.json")]
+    done = CliRunner().invoke(app, [*arguments, "--hold-out", "0", "--hold-out", "2"])
+    assert done.exception is None, done.output
+    rows = json.loads((tmp_path / "figures.json").read_text())["frames"]
+    assert [row["held_out"] for row in rows] == [1.0, 0.0, 1.0]
+    assert load_predictor(out).provenance["frames"] == 1
+    assert "frame 2, held" in done.output
+    truth = supervise(FrameFolder(shared_dir / "data" / "ddad_scene_02")[2], 96, 176)
+    assert rows[2]["before_lidar_pixels"] == pytest.approx(24_000, rel=0.1)
+    assert rows[2]["flat_ground_lidar_abs_rel"] == pytest.approx(flat_ground_figures(truth)["lidar_abs_rel"])
+    for wrong, message in ((["3"], "frames 0 to 2"), (["0", "1", "2"], "no frame of")):
+        done = CliRunner().invoke(app, [*arguments, *(part for one in wrong for part in ("--hold-out", one))])
+        assert message in str(done.exception)

@@ -1,12 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from distillnerf_core.data.frame_folder import RecordedFrame
 from distillnerf_core.data.recordings import LabelledBox
-from distillnerf_core.evaluation.estimates import PipelineMethod
+from distillnerf_core.evaluation.estimates import FLAT_GROUND_M, PipelineMethod
 from distillnerf_core.evaluation.metrics import depth_errors, psnr
-from distillnerf_core.evaluation.recorded import recorded_figures
+from distillnerf_core.evaluation.recorded import flat_ground_figures, recorded_figures
 from distillnerf_core.frames import MultiViewFrame, SupervisedFrame
 from distillnerf_core.geometry.rays import ray_distance_to_z_depth
 from distillnerf_core.perception.pipeline import PerceptionPipeline
@@ -58,3 +60,13 @@ def test_only_boxes_of_the_class_count(
     assert figures["query_base_rate"] == figures["query_precision"] == pytest.approx(share)
     assert figures["query_ratio"] == pytest.approx(1.0)
     assert torch.isnan(torch.tensor(recorded_figures(pipeline, recorded, flat_road, "bus")["query_ratio"]))
+
+
+def test_flat_ground_is_right_about_flat_ground_and_at_one_distance_elsewhere(flat_road: SupervisedFrame) -> None:
+    near = flat_road.ray_distance_m < FLAT_GROUND_M
+    ground = replace(flat_road, ray_distance_m=torch.where(near, flat_road.ray_distance_m, torch.nan))
+    figures = flat_ground_figures(ground)
+    assert figures["lidar_pixels"] == float(near.sum()) > 100
+    assert figures["lidar_abs_rel"] < 1e-5
+    wall = replace(flat_road, ray_distance_m=torch.where(near, torch.nan, 0.8 * FLAT_GROUND_M))
+    assert flat_ground_figures(wall)["lidar_abs_rel"] == pytest.approx(0.25, rel=1e-4)
