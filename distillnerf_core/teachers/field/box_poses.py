@@ -21,7 +21,7 @@ class BoxPoses(nn.Module):
         tracks: Objects, one at least.
         field_from_world: Rigid transform [4 4] into the frame of the field, z up as well.
         start_ns: Time zero.
-        scale: Factor by which the boxes are enlarged.
+        scale: Factor by which the boxes are enlarged, to the sides and upwards: the ground below does not move.
     """
 
     times_s: Tensor
@@ -37,7 +37,9 @@ class BoxPoses(nn.Module):
         rows = [_row(track, field_from_world, start_ns, length) for track in tracks]
         for name, number in (("times_s", 0), ("centers_m", 1), ("yaws", 2)):
             self.register_buffer(name, torch.from_numpy(np.stack([row[number] for row in rows])).float())
-        self.register_buffer("half_m", torch.tensor([track.size_lwh_m for track in tracks]).float() * (0.5 * scale))
+        half_m = torch.tensor([track.size_lwh_m for track in tracks]).float() * (0.5 * scale)
+        self.register_buffer("half_m", half_m)
+        self.centers_m[..., 2] += (half_m[:, 2] * (1.0 - 1.0 / scale))[:, None]
 
     def at(
         self, times_s: Float[Tensor, " rays"]

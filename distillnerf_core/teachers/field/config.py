@@ -19,7 +19,8 @@ class FieldConfig(Config):
         moving: Which part what moves has: `auto` takes `boxes` where labelled objects move, `time` where nothing is
             labelled, and `none` where all that is labelled stands.
         shadows: Let the part over space and time take light from the static part.
-        box_scale: Factor by which boxes are enlarged.
+        box_scale: Factor by which boxes are enlarged, to the sides and upwards.
+        clear_boxes: Whether nothing that stands may be inside the boxes.
         width: Of hidden layers.
         geometry: Channels that the colour is decoded from.
         appearance: Channels of each image's own appearance.
@@ -34,6 +35,7 @@ class FieldConfig(Config):
     moving: Literal["auto", "boxes", "time", "none"] = "auto"
     shadows: bool = False
     box_scale: float = pydantic.Field(default=1.1, ge=1)
+    clear_boxes: bool = True
     width: int = pydantic.Field(default=64, gt=0)
     geometry: int = pydantic.Field(default=64, gt=0)
     appearance: int = pydantic.Field(default=16, ge=0)

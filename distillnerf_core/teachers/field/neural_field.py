@@ -12,7 +12,13 @@ from distillnerf_core.teachers.field.networks import ColorHead, SkyHead
 from distillnerf_core.teachers.field.parts import BoxPart, StaticPart, TimePart
 from distillnerf_core.teachers.field.proposal_loss import SampledRound
 from distillnerf_core.teachers.field.ray_spacing import to_distance
-from distillnerf_core.teachers.field.rendering import Densities, RenderedRays, composite_color, render_densities
+from distillnerf_core.teachers.field.rendering import (
+    Densities,
+    PartSamples,
+    RenderedRays,
+    composite_color,
+    render_densities,
+)
 from distillnerf_core.teachers.field.resampling import cumulative_share, resample
 from distillnerf_core.teachers.field.scene_box import SceneBox
 
@@ -73,7 +79,8 @@ class NeuralField(nn.Module):
         edges_m = to_distance(edges)
         middles = 0.5 * (edges_m[:, 1:] + edges_m[:, :-1])
         static, geometry = self.static.at(rays.points_m(middles))
-        densities = Densities.of(static, None if self.moving is None else self.moving(rays, middles))
+        moving = None if self.moving is None else self.moving(rays, middles)
+        densities = Densities.of(self._standing(static, moving), moving)
         rendered = render_densities(densities, edges_m)
         final = SampledRound(edges, cumulative_share(densities.total.detach(), edges_m))
         colors = self._color(rays, rendered, densities, geometry) if color else None
@@ -103,9 +110,16 @@ class NeuralField(nn.Module):
         if isinstance(self.moving, BoxPart):
             # The proposals know no time; where the boxes are is known.
             with torch.no_grad():
-                added = self.moving(rays, middles).added_to(torch.zeros_like(density))
-            density = density + added
+                moving = self.moving(rays, middles)
+                added = moving.added_to(torch.zeros_like(density))
+            density = self._standing(density, moving) + added
         return cumulative_share(density, edges_m)
+
+    def _standing(self, density: Float[Tensor, "rays samples"], moving: PartSamples | None) -> Tensor:
+        """Takes what stands out of the boxes of what moves, where it would show as a ghost."""
+        if moving is None or not (self.config.clear_boxes and isinstance(self.moving, BoxPart)):
+            return density
+        return density.flatten().index_fill(0, moving.index, 0.0).view(density.shape)
 
     def _color(self, rays: FieldRays, rendered: RenderedRays, densities: Densities, geometry: Tensor) -> Tensor:
         appearance = self.appearance_of(rays)

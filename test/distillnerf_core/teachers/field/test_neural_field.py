@@ -116,6 +116,7 @@ def test_samples_in_boxes_are_those_that_a_plain_test_finds() -> None:
         pose = track.pose(round(seconds * SECOND))
         assert pose is not None
         local = (points[ray] - pose[:3, 3]) @ pose[:3, :3]
+        local[:, 2] -= 0.05 * track.size_lwh_m[2]  # the bottom stays where it is
         within = (np.abs(local) < 0.55 * np.array(track.size_lwh_m)).all(axis=1)
         expected += (ray * 16 + np.flatnonzero(within)).tolist()
     assert len(expected) > 20
@@ -151,6 +152,22 @@ def test_chunks_of_any_size_render_the_same() -> None:
         single = torch.cat([getattr(part.rendered, name) for part in parts])
         torch.testing.assert_close(single, getattr(whole.rendered, name), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(torch.cat([part.color for part in parts]), whole.color, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_nothing_that_stands_is_inside_moving_boxes() -> None:
+    field, rays = small_field(), fan(24)
+    cleared = field(rays).densities
+    assert cleared.moving is not None
+    inside = torch.zeros(cleared.total.numel(), dtype=torch.bool)
+    inside[cleared.moving.index] = True
+    share = cleared.static_share.flatten()
+    assert inside.any() and (share[inside] == 0).all() and (share[~inside] > 0.99).all()
+    field.config = field.config.model_copy(update={"clear_boxes": False})
+    both = field(rays).densities
+    assert both.moving is not None
+    shares = both.static_share.flatten()[both.moving.index]
+    assert (shares > 0.1).all() and (shares < 0.9).all()
 
 
 def test_final_intervals_gather_where_the_proposals_are_dense() -> None:
