@@ -37,8 +37,14 @@ setup: build/.stamp-colcon ## Makes the virtual environment, installs everything
 demo: setup ## Simulated streets, live perception and text answers; writes demo_output/
 	@$(IN_ENV) python -m demo $(ARGS)
 
-test: setup ## Runs all tests, ROS included
+# Tests of the core share no resources: side by side, a thread each. Those of the node keep time, and have the machine alone.
+test: setup ## Runs all tests, ROS included; ARGS='test/...' chooses some
+ifeq ($(ARGS),)
+	@$(IN_ENV) OMP_NUM_THREADS=1 python -m pytest -n auto --maxprocesses 4 --dist worksteal test/distillnerf_core
+	@$(IN_ENV) python -m pytest --ignore=test/distillnerf_core
+else
 	@$(IN_ENV) python -m pytest $(ARGS)
+endif
 
 lint: $(STAMPS)/python ## Checks style, formatting, types and spelling
 	@. $(VENV)/bin/activate && ruff check . && ruff format --check . && mypy && codespell
