@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from distillnerf_core.cli.drives import SceneOption, SplitFileOption, SplitOption, VersionOption
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from distillnerf_core.data.drive_sources import DriveOptions
     from distillnerf_core.language.affine_compression import AffineCompression
     from distillnerf_core.teachers.features.cache import CompressionPlan, FeatureCache
     from distillnerf_core.teachers.features.fitting import TokenFiles
@@ -34,7 +37,11 @@ class _Work:
 @app.command()
 def extract_features(
     source: Annotated[
-        Path, typer.Argument(help="Recording, folder of frames (calib.json), or simulated data set (dataset.json).")
+        str,
+        typer.Argument(
+            help="sim:SEED, sim:FIRST..LAST, a folder with calib.json, of nuScenes or Waymo, a recording, or a "
+            "simulated data set (dataset.json)."
+        ),
     ],
     model: Annotated[Literal["clip", "dinov2", "labels"], typer.Option(help="The teacher.")],
     out: Annotated[Path, typer.Option(help="Folder to write or continue.")],
@@ -57,12 +64,21 @@ def extract_features(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides which cells the compression is fitted to.")] = 0,
     labels: Annotated[
-        Path | None, typer.Option(help="Folder of CAMERA/STAMP_NS.png with a class id for each pixel.")
+        Path | None, typer.Option(help="Folder of DRIVE/CAMERA/STAMP_NS.png with a class id for each pixel.")
     ] = None,
     ego_masks: Annotated[
         Path | None, typer.Option(help="Folder of CAMERA.png, white where a camera sees the vehicle.")
     ] = None,
+    sweeps: Annotated[
+        Literal["key", "all"],
+        typer.Option(help="Images of the key sweeps, which training and evaluation look at, or of all sweeps."),
+    ] = "key",
     preset: Annotated[str, typer.Option(help="Camera layout of a recording: auto, a preset or a YAML file.")] = "auto",
+    scene: SceneOption = None,
+    version: VersionOption = "v1.0-mini",
+    split: SplitOption = "",
+    split_file: SplitFileOption = None,
+    seconds: Annotated[float, typer.Option(min=0.5, max=60.0, help="Length of simulated drives.")] = 20.0,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -73,7 +89,8 @@ def extract_features(
 
     where = str(choose_device(device))
     teacher = _open_teacher(model, weights, stride, short_side, facet, channels).to(where)
-    images = _open_source(source, teacher, ego_masks, labels, preset)
+    options = _drive_options(preset, version, tuple(scene or ()), split, split_file, seconds)
+    images = _open_source(source, options, ego_masks, labels, sweeps == "key")
     index = FeatureIndex(
         teacher=teacher.name,
         description=dict(teacher.description),
@@ -114,29 +131,39 @@ def _label_teacher(weights: Path | None, stride: int | None, short_side: int, ch
     return LabelTeacher(codec, stride or DEFAULT_STRIDE_PX, short_side)
 
 
+def _drive_options(
+    preset: str, version: str, scenes: tuple[str, ...], split: str, split_file: Path | None, seconds: float
+) -> "DriveOptions":
+    from distillnerf_core.data.bag_drive import BagDriveConfig
+    from distillnerf_core.data.drive_sources import DriveOptions
+    from distillnerf_core.data.simulated_drive import SimulatedDriveConfig
+    from distillnerf_core.streams.stream_config import StreamConfig
+
+    return DriveOptions(
+        simulated=SimulatedDriveConfig(seconds=seconds),
+        bag=BagDriveConfig(stream=StreamConfig(preset=preset)),
+        version=version,
+        scenes=scenes,
+        split=split,
+        split_file=split_file,
+    )
+
+
 def _open_source(
-    path: Path, teacher: "FeatureTeacher", masks: Path | None, labels: Path | None, preset: str
+    what: str, options: "DriveOptions", masks: Path | None, labels: Path | None, key_frames: bool
 ) -> "ImageSource":
-    from distillnerf_core.teachers.features.sources import LabelledSource
-
-    source = _open_images(path, teacher, masks, preset)
-    return source if labels is None else LabelledSource(source, labels)
-
-
-def _open_images(path: Path, teacher: "FeatureTeacher", masks: Path | None, preset: str) -> "ImageSource":
-    from distillnerf_core.data.neutral_layout import CALIBRATION_FILE
+    from distillnerf_core.data.drive_sources import open_drives
     from distillnerf_core.data.simulated import DESCRIPTION, SimulatedDataset
     from distillnerf_core.streams.ego_masks import EgoMasks
-    from distillnerf_core.streams.stream_config import StreamConfig
-    from distillnerf_core.teachers.features.sources import BagSource, FrameFolderSource, SimulatedSource, image_size
+    from distillnerf_core.teachers.features.sources import DriveSource, LabelledSource, SimulatedSource
 
-    folder = "" if masks is None else str(masks)
-    if (path / CALIBRATION_FILE).is_file():
-        return FrameFolderSource(path, EgoMasks(folder))
-    if (path / DESCRIPTION).is_file():
-        return SimulatedSource(SimulatedDataset(path))
-    config = StreamConfig(preset=preset, ego_mask_dir=folder)
-    return BagSource(path, *teacher.working_size(*image_size(path, config)), config)
+    source: ImageSource
+    if (Path(what) / DESCRIPTION).is_file():
+        source = SimulatedSource(SimulatedDataset(Path(what)))
+    else:
+        folder = "" if masks is None else str(masks)
+        source = DriveSource(open_drives(what, options), EgoMasks(folder), key_frames)
+    return source if labels is None else LabelledSource(source, labels)
 
 
 def _plan(teacher: "FeatureTeacher", channels: int, images: int, given: Path | None, seed: int) -> "CompressionPlan":

@@ -13,9 +13,7 @@ from distillnerf_core.data.drive import Drive, DriveImage
 from distillnerf_core.data.simulated_drive import SimulatedDrive
 from distillnerf_core.errors import DataError
 from distillnerf_core.language.classes import SKY
-from distillnerf_core.teachers.features.cache import INDEX_FILE
-from distillnerf_core.teachers.features.reader import FeatureReader
-from distillnerf_core.teachers.features.sources import image_key
+from distillnerf_core.teachers.features.drive_features import DriveFeatures
 
 
 @runtime_checkable
@@ -38,23 +36,24 @@ class FeatureTargets(Protocol):
         """
 
 
-@dataclass(frozen=True)
 class StoredFeatures:
     """Features that `distillnerf extract-features` wrote.
 
-    Attributes:
-        folder: Its folder, or a folder with one for each drive, by the drives' names.
+    Args:
+        folder: See :class:`DriveFeatures`.
+
+    Raises:
+        DataError: As :class:`DriveFeatures`.
     """
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self._features = DriveFeatures(folder)
 
     @property
     def description(self) -> str:
         """What they are."""
-        folders = [self.folder, *sorted(path for path in self.folder.glob("*") if path.is_dir())]
-        found = next((folder for folder in folders if (folder / INDEX_FILE).is_file()), None)
-        teacher = "unknown" if found is None else FeatureReader(found).cache.index.teacher
-        return f"features of the teacher {teacher!r} as stored in {self.folder.name}, interpolated bilinearly"
+        teacher, folder = self._features.index.teacher, self._features.folder.name
+        return f"features of the teacher {teacher!r} as stored in {folder}, interpolated bilinearly"
 
     @property
     def normalised(self) -> bool:
@@ -67,9 +66,7 @@ class StoredFeatures:
         Raises:
             DataError: If they are missing or damaged.
         """
-        own = self.folder / drive.name
-        reader = FeatureReader(own if own.is_dir() else self.folder)
-        return reader.read(image_key(image.camera, image.stamp_ns), height, width).features
+        return self._features.read(drive.name, image.camera, image.stamp_ns, (height, width)).features
 
 
 @dataclass(frozen=True)

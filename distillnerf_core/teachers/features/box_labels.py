@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillnerf_core.data.drive import BoxTrack, DriveImage
-from distillnerf_core.data.frame_folder import RecordedFrame
 from distillnerf_core.data.recordings import LabelledBox
 from distillnerf_core.language.classes import UNKNOWN
 
@@ -21,13 +20,6 @@ _EDGES = [(a, b) for a in range(8) for b in range(a) if np.abs(_CORNERS[a] - _CO
 _ALONG = np.linspace(0.0, 1.0, _POINTS_ON_EDGE)[:, None]
 _WIREFRAME = np.concatenate([_CORNERS[a] + _ALONG * (_CORNERS[b] - _CORNERS[a]) for a, b in _EDGES])
 """Points on the edges of a unit cube; those behind a camera are left out, which cuts the box at its near plane."""
-
-
-def upright_box_labels(frame: RecordedFrame, camera: str) -> NDArray[np.uint8]:
-    """Labels the pixels of an image of a recorded frame from the frame's boxes; see :func:`draw_boxes`."""
-    image = next(image for image in frame.images if image.camera == camera)
-    camera_to_frame = np.linalg.inv(frame.reference_to_global) @ image.ego_to_global @ image.camera_to_ego
-    return draw_boxes(frame.boxes, np.asarray(camera_to_frame), image.intrinsics, *image.pixels.shape[:2])
 
 
 def track_labels(image: DriveImage, tracks: Sequence[BoxTrack]) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from nuscenes_download import write_download
 from typer.testing import CliRunner
 
 from distillnerf_core.cli.extract_features import app
@@ -156,6 +157,20 @@ def test_dinov2_of_a_recording(short_bag: Path, tmp_path: Path) -> None:
     assert len(reader.cache.keys) == 12
     assert reader.cache.read(reader.cache.keys[0])[0].codes.shape == (16, 9, 16)
     assert reader.cache.index.description["facet"] == "key"
+
+
+def test_drives_of_any_kind_share_a_compression(clip_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "features"
+    arguments = [*clip(clip_folder, out), "--seconds", 0.5, "--pca-from", 3]
+    done = run("sim:4..5", *arguments)
+    assert "12 images written, 12 in all" in done.output
+    assert sorted(path.name for path in (out / "images").iterdir()) == ["street_000004", "street_000005"]
+    root = tmp_path / "nuscenes"
+    write_download(root)
+    done = run(root, *clip(clip_folder, tmp_path / "scenes"), "--scene", "scene-0103", "--pca-from", 3)
+    assert all(key.startswith("scene-0103/CAM_") for key in FeatureReader(tmp_path / "scenes").cache.keys)
+    with pytest.raises(DataError, match=r"nowhere: expected sim:FIRST\.\.LAST, or a folder of frames"):
+        run(tmp_path / "nowhere", *clip(clip_folder, out))
 
 
 def test_a_model_that_is_not_there_is_said_first(

@@ -4,23 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
+from distillnerf_core.data.bag_drive import BagDrive
 from distillnerf_core.data.drive import BoxTrack, Drive, DriveImage, DriveScan
 from distillnerf_core.data.simulated import DatasetConfig, SimulatedDataset, write_dataset
 from distillnerf_core.data.simulated_bag import DriveConfig, record_drive
-from distillnerf_core.errors import BagError, DataError
+from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDriveConfig
+from distillnerf_core.errors import DataError
 from distillnerf_core.simulation.simulator import SimulationConfig
-from distillnerf_core.streams.bag_writer import BagWriter
 from distillnerf_core.streams.ego_masks import EgoMasks
-from distillnerf_core.streams.stream_config import StreamConfig
-from distillnerf_core.teachers.features.sources import (
-    BagSource,
-    DriveSource,
-    FrameFolderSource,
-    LabelledSource,
-    SimulatedSource,
-    image_key,
-    image_size,
-)
+from distillnerf_core.teachers.features.sources import DriveSource, LabelledSource, SimulatedSource, image_key
 
 SMALL = SimulationConfig(height=36, width=64, supersampling=1)
 
@@ -70,9 +62,9 @@ def masks(tmp_path: Path) -> Path:
 def test_images_of_any_drive(masks: Path) -> None:
     drive = StandingDrive()
     assert isinstance(drive, Drive)
-    source = DriveSource(drive, EgoMasks(str(masks)))
+    source = DriveSource([drive], EgoMasks(str(masks)))
     first, second = source
-    assert (first.key, second.key) == ("FRONT/1000", "BACK/2000")
+    assert (first.key, second.key) == ("standing/FRONT/1000", "standing/BACK/2000")
     assert len(source) == 2
     assert first.read()[0, 0, 0] == 10 and second.read()[0, 0, 0] == 20
     valid = first.read_valid(4, 8)
@@ -83,19 +75,19 @@ def test_images_of_any_drive(masks: Path) -> None:
     assert (second.read_labels() == 255).all()
 
 
-def test_frames_of_a_folder(shared_dir: Path) -> None:
-    source = FrameFolderSource(shared_dir / "data" / "nuscenes_sample")
-    images = list(source)
-    assert len(source) == len(images) == 6
-    assert len({image.key for image in images}) == 6
-    front = next(image for image in images if image.key.startswith("CAM_FRONT/"))
-    pixels = front.read()
-    assert pixels.shape[2] == 3 and pixels.max() > 100
-    assert front.read_labels is not None
-    labels = front.read_labels()
-    assert labels.shape == pixels.shape[:2]
-    # The recording has labelled cars; most of an image is background.
-    assert 0 < (labels != 255).mean() < 0.5
+def test_only_key_sweeps_unless_all_are_wanted() -> None:
+    config = SimulatedDriveConfig(seconds=1.0, simulation=SMALL)
+    drives = [SimulatedDrive(config.model_copy(update={"seed": seed})) for seed in (1, 2)]
+    source = DriveSource(drives)
+    # 12 sweeps of 6 cameras each second, 2 of them key sweeps; both streets begin at the same time.
+    assert len(source) == len({image.key for image in source}) == 2 * 2 * 6
+    assert len(DriveSource(drives, key_frames=False)) == 2 * 12 * 6
+    first = next(iter(source))
+    assert first.key == f"street_000001/{drives[0].images[0].camera}/{drives[0].images[0].stamp_ns}"
+    assert first.read_labels is not None
+    np.testing.assert_array_equal(first.read_labels(), drives[0].true_labels(drives[0].images[0]))
+    with pytest.raises(DataError, match="same name cannot share"):
+        DriveSource([drives[0], drives[0]])
 
 
 def test_streets_have_exact_labels(tmp_path: Path) -> None:
@@ -115,43 +107,36 @@ def test_streets_have_exact_labels(tmp_path: Path) -> None:
 def test_images_of_a_recording(tmp_path: Path, masks: Path) -> None:
     path = tmp_path / "street.mcap"
     list(record_drive(path, DriveConfig(seconds=1.0, pose_rate_hz=20.0, lidar=False, simulation=SMALL)))
-    config = StreamConfig(ego_mask_dir=str(masks))
-    assert image_size(path, config) == (36, 64)
-    source = BagSource(path, 18, 32, config)
+    source = DriveSource([BagDrive(path)], EgoMasks(str(masks)))
     images = list(source)
     assert len(source) == len(images) == 12
     assert len({image.key for image in images}) == 12
-    cameras = {image.key.split("/")[0] for image in images}
-    assert len(cameras) == 6 and "CAM_FRONT" in cameras
-    front = next(image for image in images if image.key.startswith("CAM_FRONT/"))
-    assert front.read().shape == (18, 32, 3)
-    valid = front.read_valid(18, 32)
-    assert valid is not None and valid[:12].all() and not valid[14:].any()
+    front = next(image for image in images if image.key.startswith("street/CAM_FRONT/"))
+    assert front.read().shape == (36, 64, 3)
+    valid = front.read_valid(36, 64)
+    assert valid is not None and valid[:24].all() and not valid[28:].any()
     assert front.read_labels is None
-
-
-def test_a_recording_without_calibration_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "bag.mcap"
-    with BagWriter(path) as bag:
-        bag.write_compressed_image("/CAM_FRONT/image_rect_compressed", 10, "CAM_FRONT", b"\xff\xd8", log_ns=10)
-    with pytest.raises(BagError, match="no CameraInfo"):
-        image_size(path, StreamConfig())
 
 
 def test_labels_from_images(tmp_path: Path) -> None:
     (tmp_path / "FRONT").mkdir()
     wanted = np.arange(8 * 16, dtype=np.uint8).reshape(8, 16)
     cv2.imwrite(str(tmp_path / "FRONT" / "1000.png"), wanted)
-    source = LabelledSource(DriveSource(StandingDrive()), tmp_path)
+    source = LabelledSource(DriveSource([StandingDrive()]), tmp_path)
     first, second = source
     assert len(source) == 2
     assert first.read_labels is not None and second.read_labels is not None
     np.testing.assert_array_equal(first.read_labels(), wanted)
+    (tmp_path / "standing" / "FRONT").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "standing" / "FRONT" / "1000.png"), wanted[::-1])
+    own = next(iter(source)).read_labels
+    assert own is not None
+    np.testing.assert_array_equal(own(), wanted[::-1])
     with pytest.raises(DataError, match=r"BACK/2000\.png: expected a PNG of one channel"):
         second.read_labels()
     with pytest.raises(DataError, match="is no folder"):
         LabelledSource(source, tmp_path / "nothing")
 
 
-def test_keys_name_camera_and_time() -> None:
-    assert image_key("CAM_FRONT", 1532402927612460000) == "CAM_FRONT/1532402927612460000"
+def test_keys_name_drive_camera_and_time() -> None:
+    assert image_key("scene-0061", "CAM_FRONT", 1532402927612460000) == "scene-0061/CAM_FRONT/1532402927612460000"
