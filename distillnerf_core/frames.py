@@ -76,6 +76,8 @@ class OtherViews:
         images: RGB in [0, 1].
         ray_distance_m: Distance along each pixel's unit ray, +inf for sky, NaN where unknown.
         weight: Trust in each pixel, 0 to 1; 0 where it is unknown, or shows what has moved since the glance.
+        camera_stamps_ns: Exposure time of each image, 0 where missing; empty where the views are no recorded images.
+        features: What an image model says of the images, at the size of rays; NaN where unknown.
     """
 
     name: str
@@ -83,6 +85,8 @@ class OtherViews:
     images: Float[Tensor, "cameras 3 height width"]
     ray_distance_m: Float[Tensor, "cameras height width"]
     weight: Float[Tensor, "cameras height width"]
+    camera_stamps_ns: tuple[int, ...] = ()
+    features: Float[Tensor, "cameras channels rows columns"] | None = None
 
     def to(self, device: torch.device | str) -> "OtherViews":
         """Returns the views with their tensors on a device."""
@@ -92,6 +96,7 @@ class OtherViews:
             images=self.images.to(device),
             ray_distance_m=self.ray_distance_m.to(device),
             weight=self.weight.to(device),
+            features=None if self.features is None else self.features.to(device),
         )
 
     def select(self, cameras: list[int]) -> "OtherViews":
@@ -102,6 +107,8 @@ class OtherViews:
             images=self.images[cameras],
             ray_distance_m=self.ray_distance_m[cameras],
             weight=self.weight[cameras],
+            camera_stamps_ns=tuple(self.camera_stamps_ns[index] for index in cameras if self.camera_stamps_ns),
+            features=None if self.features is None else self.features[cameras],
         )
 
 
@@ -118,6 +125,7 @@ class SupervisedFrame:
         grid: Placement of the voxels in the ego frame.
         instances: Object number of each pixel, 0 for background; None where unknown.
         others: The same surroundings from other places and times.
+        features: What an image model says of the images, at the size of rays; NaN where unknown.
     """
 
     frame: MultiViewFrame
@@ -128,6 +136,7 @@ class SupervisedFrame:
     grid: VoxelGrid
     instances: Int[Tensor, "cameras height width"] | None = None
     others: tuple[OtherViews, ...] = ()
+    features: Float[Tensor, "cameras channels rows columns"] | None = None
 
     def to(self, device: torch.device | str) -> "SupervisedFrame":
         """Returns the frame with its tensors on a device."""
@@ -140,4 +149,5 @@ class SupervisedFrame:
             visible=self.visible.to(device),
             instances=None if self.instances is None else self.instances.to(device),
             others=tuple(views.to(device) for views in self.others),
+            features=None if self.features is None else self.features.to(device),
         )

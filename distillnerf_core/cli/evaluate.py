@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from distillnerf_core.data.simulated import SimulatedDataset
     from distillnerf_core.evaluation.estimates import Method
     from distillnerf_core.evaluation.protocol import Summary
+    from distillnerf_core.language.codec import FeatureCodec
     from distillnerf_core.model.checkpoint import LoadedPredictor
 
 app = typer.Typer()
@@ -120,8 +121,9 @@ def _simulated(
     from distillnerf_core.perception.pipeline import choose_device
 
     loaded = load_predictor(checkpoint, choose_device(device))
+    methods = _methods(loaded)
     dataset = _open_data(data, cache, scenes, frames)
-    results = {name: _measure(name, method, dataset) for name, method in _methods(loaded).items()}
+    results = {name: _measure(name, method, dataset) for name, method in methods.items()}
     Console(width=140).print(build_table(results))
     if json_file is not None:
         scene_count = len(dataset) // _frames_per_scene(dataset)
@@ -139,13 +141,25 @@ def _methods(loaded: "LoadedPredictor") -> "dict[str, Method]":
     from distillnerf_core.perception.pipeline import PerceptionPipeline
 
     config = PerceptionConfig()
-    language = CodecTextSpace(loaded.codec, MiniLmEncoder())
+    language = CodecTextSpace(_require_codec(loaded), MiniLmEncoder())
     plain = loaded.predictor.with_stages(Stages(two_stage_depth=False, fine_voxels=False))
     return {
         "distillnerf": PipelineMethod(PerceptionPipeline(loaded.predictor, language, config)),
         "one-stage, coarse only": PipelineMethod(PerceptionPipeline(plain, language, config)),
         "flat ground": FlatGroundMethod(FLAT_GROUND_M, config.occupancy.grid()),
     }
+
+
+def _require_codec(loaded: "LoadedPredictor") -> "FeatureCodec":
+    from distillnerf_core.errors import CheckpointError
+    from distillnerf_core.language.codec import FeatureCodec
+
+    if not isinstance(loaded.codec, FeatureCodec):
+        raise CheckpointError(
+            f"{loaded.source} renders features of {loaded.codec.model}; measure it with --protocol features --features "
+            "FOLDER, or with reconstruction, novel-view, depth or occupancy"
+        )
+    return loaded.codec
 
 
 def _measure(name: str, method: "Method", dataset: "SimulatedDataset") -> "dict[str, Summary]":

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distillnerf_core.data.frame_folder import RecordedFrame
+    from distillnerf_core.language.codec import FeatureCodec
     from distillnerf_core.language.encoders import TextEncoder
+    from distillnerf_core.model.checkpoint import LoadedPredictor
     from distillnerf_core.training.config import TrainConfig
     from distillnerf_core.training.trainer import Trainer
 
@@ -84,10 +86,22 @@ def _create_trainer(
     if loaded is None:
         codec = create_feature_codec(encoder, settings.predictor.language_channels)
     else:
-        codec = loaded.codec
+        codec = _require_codec(loaded)
         settings = settings.model_copy(update={"predictor": loaded.predictor.config})
     size = (settings.predictor.image_height, settings.predictor.image_width)
     return Trainer(settings, [supervise(frame, *size) for frame in recorded], codec, loaded)
+
+
+def _require_codec(loaded: "LoadedPredictor") -> "FeatureCodec":
+    from distillnerf_core.errors import CheckpointError
+    from distillnerf_core.language.codec import FeatureCodec
+
+    if not isinstance(loaded.codec, FeatureCodec):
+        raise CheckpointError(
+            f"{loaded.source} renders features of {loaded.codec.model}, and boxes teach classes; "
+            "start from another predictor, or train on with `distillnerf train --init ... --features ...`"
+        )
+    return loaded.codec
 
 
 def _train(trainer: "Trainer", out: Path) -> float:

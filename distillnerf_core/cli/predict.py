@@ -42,8 +42,8 @@ def predict(
     dtype: Annotated[
         str, typer.Option(help="Precision of the image encoder (published: of the depth prior): float32 or bfloat16.")
     ] = "float32",
-    clip_folder: Annotated[str, typer.Option(help="Variants -clip: Hugging Face folder of CLIP ViT-L/14@336.")] = "",
-    clip_compression: Annotated[str, typer.Option(help="Variants -clip: file clip_reduction_pca.npz.")] = "",
+    clip_folder: Annotated[str, typer.Option(help="Features of CLIP: Hugging Face folder of CLIP ViT-L/14@336.")] = "",
+    clip_compression: Annotated[str, typer.Option(help="Published variants -clip: file clip_reduction_pca.npz.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the summary here.")] = None,
 ) -> None:
     """Runs the perception pipeline on a bag, without ROS."""

@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from distillnerf_core.training.config import TrainConfig
+    from distillnerf_core.training.trainer import Trainer
 
 app = typer.Typer()
 
@@ -22,6 +23,9 @@ def train(
         typer.Option(help="Recording to learn from (several times for several), prepared into frames/ of the run."),
     ] = None,
     taught: Annotated[Path | None, typer.Option(help="What `distillnerf teach` wrote about the recordings.")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Features to render: what `distillnerf extract-features` wrote of the drives.")
+    ] = None,
 ) -> None:
     """Trains the predictor; started again with the same output folder, it goes on where it stopped.
 
@@ -30,19 +34,14 @@ def train(
     from torch.utils.tensorboard import SummaryWriter
 
     from distillnerf_core.configuration import load_config
-    from distillnerf_core.language.codec import create_feature_codec
-    from distillnerf_core.language.encoders import MiniLmEncoder
-    from distillnerf_core.model.checkpoint import load_predictor
     from distillnerf_core.training.config import TrainConfig
-    from distillnerf_core.training.prepared import open_frames
-    from distillnerf_core.training.trainer import Trainer
 
     settings = load_config(config, TrainConfig, override or ())
+    if features is not None:
+        settings = settings.model_copy(update={"features": features})
     if bag:
         settings = settings.model_copy(update={"data": _prepare(settings, bag, taught)})
-    codec = create_feature_codec(MiniLmEncoder(), settings.predictor.language_channels)
-    loaded = None if init is None else load_predictor(init)
-    trainer = Trainer(settings, open_frames(settings.data), codec, loaded)
+    trainer = _create_trainer(settings, init)
     resumed = trainer.resume()
     if not trainer.fabric.is_global_zero:
         trainer.run()
@@ -55,6 +54,21 @@ def train(
     if export is not None:
         trainer.export(export, half=True)
         print(f"exported: {export}")
+
+
+def _create_trainer(settings: "TrainConfig", init: Path | None) -> "Trainer":
+    """Opens the frames, and the features where some are learnt, and says what the features of the network mean."""
+    from distillnerf_core.language.encoders import MiniLmEncoder
+    from distillnerf_core.model.checkpoint import load_predictor
+    from distillnerf_core.training.feature_training import add_features, create_feature_space, open_features
+    from distillnerf_core.training.prepared import open_frames
+    from distillnerf_core.training.trainer import Trainer
+
+    cache = open_features(settings)
+    space = create_feature_space(cache, MiniLmEncoder(), settings.predictor.language_channels)
+    frames = open_frames(settings.data)
+    loaded = None if init is None else load_predictor(init)
+    return Trainer(settings, frames if cache is None else add_features(frames, cache, settings), space, loaded)
 
 
 def _prepare(settings: "TrainConfig", recordings: list[str], taught: Path | None) -> Path:

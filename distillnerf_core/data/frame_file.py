@@ -92,6 +92,7 @@ def _views_to_arrays(views: OtherViews) -> dict[str, Any]:
         "camera_to_ego": views.rig.camera_to_ego.numpy(),
         "ray_distance_m": views.ray_distance_m.numpy().astype(np.float16),
         "weight": (views.weight * 255.0).round().to(torch.uint8).numpy(),
+        "camera_stamps_ns": np.array(views.camera_stamps_ns, dtype=np.int64),
     }
 
 
@@ -137,4 +138,5 @@ def _views_from_arrays(name: str, rig: CameraRig, arrays: dict[str, Any]) -> Oth
         images=torch.from_numpy(arrays[f"{name}/images"]).float() / 255.0,
         ray_distance_m=torch.from_numpy(arrays[f"{name}/ray_distance_m"].astype(np.float32)),
         weight=torch.from_numpy(arrays[f"{name}/weight"]).float() / 255.0,
+        camera_stamps_ns=tuple(int(stamp) for stamp in arrays.get(f"{name}/camera_stamps_ns", ())),
     )

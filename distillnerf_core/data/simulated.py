@@ -79,6 +79,10 @@ class SimulatedDataset:
         """
         return read_frame(self.paths[index])
 
+    def feature_key(self, index: int, camera: str, stamp_ns: int) -> str:
+        """Returns the name of an image in a cache of features; streets begin at the same time, but have a file each."""
+        return f"{camera}/{self.paths[index].stem}"
+
     def seed(self, index: int) -> int:
         """Returns the seed of the street of a frame."""
         return int(self.paths[index].stem.split("_")[1])

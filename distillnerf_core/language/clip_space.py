@@ -1,4 +1,4 @@
-"""The text space of the published CLIP variants (reference network, section 4.8): texts compete with each other."""
+"""The text space of CLIP features (reference network, section 4.8): texts compete with each other."""
 
 import logging
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 from distillnerf_core.errors import LanguageError
 from distillnerf_core.language.affine_compression import AffineCompression, load_affine_compression
 from distillnerf_core.language.clip_text import REPOSITORY, ClipTextEncoder
+from distillnerf_core.language.image_features import ImageFeatures
 from distillnerf_core.language.prompts import CLASS_PROMPTS
 from distillnerf_core.language.scoring import keep_negatives
 from distillnerf_core.language.text_space import NoTexts, TextSpace
@@ -62,15 +63,17 @@ class ClipTextSpace:
         encoder: CLIP's text tower.
         compression: Reduction to the channels of the features.
         class_features: Unit features of the 17 Occ3D classes and, last, the sky.
+        rescaled: Whether images show 2 f - 1 of the field's f, as those of the published feature head do.
     """
 
     encoder: ClipTextEncoder
     compression: AffineCompression
     class_features: Float[Tensor, "classes channels"]
+    rescaled: bool = True
 
     def voxel_features(self, rows: Float[Tensor, "rows channels"]) -> Float[Tensor, "rows channels"]:
-        """Maps f of the feature head to 2 f - 1, which an opaque voxel shows in a rendered image."""
-        return 2.0 * rows - 1.0
+        """Maps what the field holds to what an opaque voxel shows in a rendered image."""
+        return 2.0 * rows - 1.0 if self.rescaled else rows
 
     def encode_query(
         self,
@@ -149,20 +152,47 @@ def open_clip_space(folder: Path | None, compression: Path | None, channels: int
         reason = f"to compare this checkpoint's CLIP features with texts, give {missing}; {WITHOUT_TEXTS}"
         return NoTexts(reason, faulty=folder is not None or compression is not None)
     try:
-        return _load(ClipTextEncoder(folder), load_affine_compression(compression), channels, compression)
+        return _load(ClipTextEncoder(folder), _read_compression(compression, channels), rescaled=True)
     except LanguageError as err:
         return NoTexts(f"{err}; {WITHOUT_TEXTS}", faulty=True)
 
 
-def _load(encoder: ClipTextEncoder, compression: AffineCompression, channels: int, file: Path) -> ClipTextSpace:
+def open_trained_clip_space(folder: Path | None, features: ImageFeatures) -> TextSpace:
+    """Opens the text space of a checkpoint of this package that was trained on features of CLIP.
+
+    Args:
+        folder: Hugging Face folder of the CLIP model; None where none was given.
+        features: The checkpoint's features, with their compression.
+
+    Returns:
+        The space, on the CPU; `NoTexts` where the folder is missing or unusable, with the reason.
+    """
+    if folder is None:
+        return NoTexts(f"to compare this checkpoint's CLIP features with texts, give {_FOLDER_WANTED}; {WITHOUT_TEXTS}")
+    compression = features.compression or AffineCompression(
+        torch.eye(features.channels), torch.zeros(features.channels), torch.ones(features.channels)
+    )
+    try:
+        return _load(ClipTextEncoder(folder), compression.to("cpu"), rescaled=False)
+    except LanguageError as err:
+        return NoTexts(f"{err}; {WITHOUT_TEXTS}", faulty=True)
+
+
+def _read_compression(file: Path, channels: int) -> AffineCompression:
+    compression = load_affine_compression(file)
     found = compression.reduction.shape[1]
     if found != channels:
         raise LanguageError(
             f"feature compression {file} gives {found} channels, the checkpoint's features have {channels}: use the "
             "file that came with this checkpoint"
         )
+    return compression
+
+
+def _load(encoder: ClipTextEncoder, compression: AffineCompression, rescaled: bool) -> ClipTextSpace:
+    classes = _mean_features(compression, encoder, tuple(CLASS_PROMPTS.values()))
     _LOGGER.info("texts compete with each other for every point; a text alone competes with the class words")
-    return ClipTextSpace(encoder, compression, _mean_features(compression, encoder, tuple(CLASS_PROMPTS.values())))
+    return ClipTextSpace(encoder, compression, classes, rescaled)
 
 
 def _mean_features(

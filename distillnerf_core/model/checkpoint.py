@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file with the weights, the language codec and the configuration."""
+"""Checkpoints: one safetensors file with the weights, the feature space and the configuration."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from distillnerf_core.configuration import parse_config
 from distillnerf_core.errors import CheckpointError, ConfigurationError
-from distillnerf_core.language.codec import FeatureCodec, codec_from_state
+from distillnerf_core.language.feature_space import FeatureSpace, feature_space_from_state
 from distillnerf_core.model.predictor import PredictorConfig, ScenePredictor
 from distillnerf_core.model.tensor_shapes import shape_problems
 
@@ -27,13 +27,13 @@ class LoadedPredictor:
 
     Attributes:
         predictor: The network in evaluation mode.
-        codec: Its language feature space.
+        codec: What its features mean.
         provenance: How it was trained (command, seed, steps, figures), as written by the trainer.
         source: File it came from.
     """
 
     predictor: ScenePredictor
-    codec: FeatureCodec
+    codec: FeatureSpace
     provenance: dict[str, Any]
     source: Path
 
@@ -47,7 +47,7 @@ def save_predictor(
     path: Path,
     config: PredictorConfig,
     weights: dict[str, Tensor],
-    codec: FeatureCodec,
+    codec: FeatureSpace,
     provenance: dict[str, Any],
     half: bool = False,
 ) -> None:
@@ -57,7 +57,7 @@ def save_predictor(
         path: Target, *.safetensors.
         config: Architecture.
         weights: State dict of a `ScenePredictor` of that architecture.
-        codec: Language feature space.
+        codec: What its features mean.
         provenance: Anything JSON can hold.
         half: Store weights as 16-bit floats (for shipping); they are loaded as 32-bit.
 
@@ -117,7 +117,7 @@ def load_predictor(path: Path | None = None, device: torch.device | str = "cpu")
     _check_weights(predictor, weights, source)
     predictor.load_state_dict({name: value.float() for name, value in weights.items()})
     language = {name[len(_LANGUAGE) :]: value for name, value in tensors.items() if name.startswith(_LANGUAGE)}
-    codec = codec_from_state(language).to(device)
+    codec = feature_space_from_state(language).to(device)
     predictor.to(device).eval().requires_grad_(False)
     return LoadedPredictor(predictor, codec, json.loads(metadata.get("provenance", "{}")), source)
 

@@ -11,9 +11,12 @@ from torch import nn
 
 from distillnerf_core.frames import MultiViewFrame
 from distillnerf_core.geometry.cameras import CameraRig
-from distillnerf_core.language.clip_space import WITHOUT_TEXTS, open_clip_space
+from distillnerf_core.language.clip_space import WITHOUT_TEXTS, open_clip_space, open_trained_clip_space
+from distillnerf_core.language.codec import FeatureCodec
 from distillnerf_core.language.codec_space import CodecTextSpace
 from distillnerf_core.language.encoders import MiniLmEncoder, TextEncoder
+from distillnerf_core.language.feature_space import FeatureSpace
+from distillnerf_core.language.image_features import CLIP
 from distillnerf_core.language.text_space import NoTexts, TextSpace
 from distillnerf_core.model.checkpoint import embedded_checkpoint, load_predictor, read_metadata
 from distillnerf_core.model.options import ModelOptions
@@ -91,8 +94,21 @@ def load_model(
     loaded = load_predictor(source, device)
     if options.dtype == "bfloat16":
         loaded.predictor.image_encoder.autocast_dtype = torch.bfloat16
-    _warn_of_idle_files(options, "this checkpoint has a text encoder of its own")
-    return LoadedModel(loaded.predictor, CodecTextSpace(loaded.codec, encoder or MiniLmEncoder()))
+    return LoadedModel(loaded.predictor, _trained_language(loaded.codec, options, encoder))
+
+
+def _trained_language(space: FeatureSpace, options: ModelOptions, encoder: TextEncoder | None) -> TextSpace:
+    """Returns what a checkpoint of this package knows about texts: that depends on what it was trained to render."""
+    if isinstance(space, FeatureCodec):
+        _warn_of_idle_files(options, "this checkpoint has a text encoder of its own")
+        return CodecTextSpace(space, encoder or MiniLmEncoder())
+    if space.model == CLIP:
+        if options.clip_compression:
+            _LOGGER.warning("clip_compression is not used: this checkpoint holds its compression")
+        return open_trained_clip_space(options.clip_folder_path, space)
+    why = f"this checkpoint renders features of {space.model}, which knows no texts"
+    _warn_of_idle_files(options, why)
+    return NoTexts(f"{why}; use one trained on features of CLIP, or that of the package; {WITHOUT_TEXTS}")
 
 
 def _reference_language(predictor: ReferencePredictor, options: ModelOptions) -> TextSpace:

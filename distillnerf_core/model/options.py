@@ -33,12 +33,13 @@ class ModelOptions(Config):
     )
     clip_folder: str = Field(
         default="",
-        description="Published network, variants -clip: Hugging Face folder of openai/clip-vit-large-patch14-336, "
-        "whose text tower answers texts",
+        description="Checkpoints with features of CLIP, such as the published variants -clip: Hugging Face folder of "
+        "openai/clip-vit-large-patch14-336, whose text tower answers texts",
     )
     clip_compression: str = Field(
         default="",
-        description="Published network, variants -clip: file clip_reduction_pca.npz that came with the checkpoint",
+        description="Published network, variants -clip: file clip_reduction_pca.npz that came with the checkpoint; "
+        "other checkpoints hold it",
     )
 
     @field_validator("prior_size")

@@ -39,6 +39,7 @@ def mirror(supervised: SupervisedFrame) -> SupervisedFrame:
         visible=supervised.visible.flip(1),
         instances=None if instances is None else instances.flip(-1),
         others=tuple(_mirror_views(views) for views in supervised.others),
+        features=None if supervised.features is None else supervised.features.flip(-1),
     )
 
 
@@ -50,6 +51,7 @@ def _mirror_views(views: OtherViews) -> OtherViews:
         images=views.images.flip(-1),
         ray_distance_m=views.ray_distance_m.flip(-1),
         weight=views.weight.flip(-1),
+        features=None if views.features is None else views.features.flip(-1),
     )
 
 

@@ -27,6 +27,8 @@ class LossWeights(Config):
         line_of_sight: Rendering weight in front of known surfaces.
         other_color: Error of colour rendered into other views: virtual cameras, and the key-frames next to this one.
         other_depth: Log distance rendered into other views.
+        features: Error of rendered features of an image model; 1 as published, and with `--features` only.
+        other_features: The same, rendered into the key-frames next to this one.
     """
 
     color: float = 2.0
@@ -43,6 +45,8 @@ class LossWeights(Config):
     line_of_sight: float = 0.0
     other_color: float = 1.0
     other_depth: float = 1.0
+    features: float = 0.0
+    other_features: float = 0.0
 
 
 class ObjectiveConfig(Config):
@@ -51,6 +55,8 @@ class ObjectiveConfig(Config):
     Attributes:
         weights: Loss weights.
         color_error: Of colours: `absolute` (L1, as published), or `rms`, the root mean square that PSNR measures.
+        feature_error: Of features of an image model: `absolute`, as published, or `rms`, which feature PSNR measures.
+        feature_sky: Whether the features of the sky are learnt, too, as published.
         cameras: Numbers of cameras that a step may see; drawn at random, so that a lost camera is no surprise.
         render_cameras: Cameras rendered in a step.
         others: Which of the other views of a frame are learnt.
@@ -65,6 +71,8 @@ class ObjectiveConfig(Config):
 
     weights: LossWeights = LossWeights()
     color_error: Literal["absolute", "rms"] = "absolute"
+    feature_error: Literal["absolute", "rms"] = "absolute"
+    feature_sky: bool = True
     cameras: tuple[int, ...] = (6, 4, 3)
     render_cameras: int = 3
     others: tuple[str, ...] = ("next", "previous", "left", "right", "up")
@@ -99,6 +107,7 @@ class TrainConfig(Config):
 
     Attributes:
         data: Folder written by `distillnerf simulate`.
+        features: What `distillnerf extract-features` wrote of the images of `data`; None: only classes are learnt.
         out: Folder for checkpoints, logs and the final predictor.
         steps: Optimiser steps.
         depth_steps: How many of them, at the beginning, train the image encoder and the depth stages alone.
@@ -121,6 +130,7 @@ class TrainConfig(Config):
     """
 
     data: Path = Path("datasets/train")
+    features: Path | None = None
     out: Path = Path("runs/tiny")
     steps: int = 3000
     depth_steps: int = 0

@@ -170,7 +170,7 @@ class DriveSupervisor:
             taught = self._teacher(sweep, seen, ORIGINAL)
             assert taught is not None
             distance[other.camera_mask] = _merge(self._distance(taught), distance[other.camera_mask])
-        return OtherViews(name, other.rig, other.images, distance, weight)
+        return OtherViews(name, other.rig, other.images, distance, weight, other.camera_stamps_ns)
 
     def _virtual(self, name: str, sweep: int, frame: MultiViewFrame) -> OtherViews:
         """Returns a teacher's view from a place beside each camera (DistillNeRF, appendix A.5)."""

@@ -48,6 +48,30 @@ def color_loss(
     return mean if error == "absolute" else (mean + _LEAST_SQUARE).sqrt()
 
 
+def feature_loss(
+    rendered: Float[Tensor, "images channels h w"],
+    target: Float[Tensor, "images channels h w"],
+    trust: Float[Tensor, "images 1 h w"] | None = None,
+    error: Literal["absolute", "rms"] = "absolute",
+) -> Float[Tensor, ""]:
+    """Averages the error of rendered features over the pixels that are known, as far as they are trusted.
+
+    The published loss is the mean absolute difference, over what is finite (reference network, section 4.1).
+
+    Args:
+        rendered: Features as the network renders them.
+        target: Features of an image model, NaN where they are not known.
+        trust: Weight of each pixel, 0 to 1.
+        error: See :func:`color_loss`.
+    """
+    known = ~target.isnan().any(dim=1, keepdim=True)
+    weight = known.to(rendered) if trust is None else known * trust
+    errors = rendered - torch.where(known, target, 0.0)
+    errors = errors.abs() if error == "absolute" else errors.square()
+    mean = weighted_mean(errors.mean(dim=1, keepdim=True), weight)
+    return mean if error == "absolute" else (mean + _LEAST_SQUARE).sqrt()
+
+
 def log_distance_loss(
     predicted_m: Float[Tensor, "*rays"], target_m: Float[Tensor, "*rays"], sky_m: float
 ) -> Float[Tensor, ""]:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from distillnerf_core.frames import SupervisedFrame
-from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.language.feature_space import FeatureSpace
 from distillnerf_core.model.predictor import DepthEstimate, ScenePredictor, Stages
 from distillnerf_core.training.config import ObjectiveConfig
 from distillnerf_core.training.losses import (
@@ -36,7 +36,7 @@ class Objective:
 def compute_objective(
     predictor: ScenePredictor,
     supervised: SupervisedFrame,
-    codec: FeatureCodec,
+    codec: FeatureSpace,
     config: ObjectiveConfig,
     generator: torch.Generator,
 ) -> Objective:
@@ -45,7 +45,7 @@ def compute_objective(
     Args:
         predictor: Network in training mode.
         supervised: Glance with ground truth, on the network's device.
-        codec: Teacher of the language features.
+        codec: What rendered features mean; those of classes are learnt where it knows them.
         config: Losses and sampling.
         generator: Source of randomness (CPU).
     """
@@ -58,7 +58,10 @@ def compute_objective(
     terms |= own_view_losses(predictor, encoded, supervised, targets, codec, config, generator)
     terms |= other_view_losses(predictor, encoded, supervised.others, config, generator)
     points = point_losses(encoded.field, supervised, codec.class_features, config.points, generator)
-    return _weigh(terms | {"occupancy": points.occupancy, "point_language": points.language}, config)
+    terms["occupancy"] = points.occupancy
+    if points.language is not None:
+        terms["point_language"] = points.language
+    return _weigh(terms, config)
 
 
 def compute_depth_objective(
@@ -98,6 +101,7 @@ def drop_cameras(supervised: SupervisedFrame, config: ObjectiveConfig, generator
         labels=supervised.labels[keep],
         instances=None,
         others=tuple(views.select(keep) for views in supervised.others),
+        features=None if supervised.features is None else supervised.features[keep],
     )
 
 

@@ -23,11 +23,11 @@ class PointLosses:
 
     Attributes:
         occupancy: Cross entropy of free against occupied.
-        language: Language loss of the occupied ones.
+        language: Language loss of the occupied ones; None where features do not mean classes.
     """
 
     occupancy: Float[Tensor, ""]
-    language: Float[Tensor, ""]
+    language: Float[Tensor, ""] | None
 
 
 def sample_voxels(
@@ -68,7 +68,7 @@ def probe_points(index: Int64[Tensor, "voxels 3"], grid: VoxelGrid) -> Float[Ten
 def point_losses(
     field: SceneField,
     frame: SupervisedFrame,
-    class_features: Float[Tensor, "classes channels"],
+    class_features: Float[Tensor, "classes channels"] | None,
     count: int,
     generator: torch.Generator,
 ) -> PointLosses:
@@ -84,6 +84,8 @@ def point_losses(
     solid = labels != FREE
     errors = F.binary_cross_entropy_with_logits(logits[reached], solid[reached].float(), reduction="none")
     occupancy = errors.sum() / reached.sum().clamp_min(1)
+    if class_features is None:
+        return PointLosses(occupancy, None)
     features = samples.features.view(len(labels), LAYERS, -1)
     features = features.gather(1, layer[:, None, None].expand(-1, 1, features.shape[-1]))[:, 0]
     known = reached & solid

@@ -11,6 +11,7 @@ from distillnerf_core.data.frame_file import read_frame, write_frame
 from distillnerf_core.data.simulated import SimulatedDataset
 from distillnerf_core.errors import DataError
 from distillnerf_core.frames import SupervisedFrame
+from distillnerf_core.teachers.features.sources import image_key
 from distillnerf_core.teachers.layout import INDEX_FILE
 from distillnerf_core.teachers.targets import TaughtDrive
 from distillnerf_core.training.drive_supervision import DriveSupervisor, SupervisionConfig
@@ -47,6 +48,10 @@ class PreparedFrames:
             DataError: If its file is damaged.
         """
         return read_frame(self.paths[index])
+
+    def feature_key(self, index: int, camera: str, stamp_ns: int) -> str:
+        """Returns the name of an image of a frame's drive in a cache of features."""
+        return image_key(self.paths[index].parent.name, camera, stamp_ns)
 
 
 def prepare(

@@ -1,7 +1,7 @@
 """Everything a killed run needs to go on, in one safetensors file without pickled code."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,17 @@ def load_run(
     averaged: dict[str, Tensor],
     optimizers: Sequence[torch.optim.Optimizer],
     config: str,
+    complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> int:
     """Restores a run in place and returns the number of steps done.
+
+    Args:
+        path: File of :func:`save_run`.
+        model: Network.
+        averaged: Moving average of its weights.
+        optimizers: Optimisers, in the order in which they were saved.
+        config: Configuration of the run as JSON.
+        complete: Adds to the configuration in the file what was not configurable when it was written.
 
     Raises:
         CheckpointError: If the file is damaged, or was written under another configuration.
@@ -71,7 +80,7 @@ def load_run(
     tensors, metadata = read_safetensors(path)
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not the state of a training run; remove it or choose another output folder")
-    different = _differences(json.loads(metadata["config"]), json.loads(config))
+    different = _differences(complete(json.loads(metadata["config"])), json.loads(config))
     if different:
         raise CheckpointError(
             f"{path}: the run was started with other values of {', '.join(different)}; "

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from distillnerf_core.frames import SupervisedFrame
-from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.language.feature_space import FeatureSpace
 from distillnerf_core.model.predictor import ScenePredictor
 from distillnerf_core.training.augmentation import augment
 from distillnerf_core.training.config import TrainConfig
@@ -16,11 +16,11 @@ class TrainingStep(nn.Module):
 
     Args:
         predictor: Network, whose parameters are the module's.
-        codec: Teacher of the language features.
+        codec: What rendered features mean.
         config: Augmentation and losses.
     """
 
-    def __init__(self, predictor: ScenePredictor, codec: FeatureCodec, config: TrainConfig) -> None:
+    def __init__(self, predictor: ScenePredictor, codec: FeatureSpace, config: TrainConfig) -> None:
         super().__init__()
         self.predictor = predictor
         self._codec = (codec,)  # a teacher is not trained: in a tuple its buffers are not the module's

@@ -13,12 +13,15 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distillnerf_core.errors import DataError
+from distillnerf_core.configuration import parse_config
+from distillnerf_core.errors import CheckpointError, ConfigurationError, DataError
 from distillnerf_core.frames import SupervisedFrame
-from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.language.feature_space import FeatureSpace
+from distillnerf_core.language.image_features import ImageFeatures
 from distillnerf_core.model.checkpoint import LoadedPredictor, save_predictor
 from distillnerf_core.model.denormals import flushed_denormals
 from distillnerf_core.model.predictor import ScenePredictor
+from distillnerf_core.model.tensor_shapes import shape_problems
 from distillnerf_core.training.config import TrainConfig
 from distillnerf_core.training.optimizers import create_optimizers
 from distillnerf_core.training.pictures import draw_progress
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_LANGUAGE_HEAD = "voxel_network.language_head."
 _PLACE_STRIDE = 1_000_000_007
 SHOWN = ("total", "coarse_depth", "depth", "color", "occupancy")
 
@@ -66,20 +70,21 @@ class Trainer:
     Args:
         config: The run.
         frames: What it learns from.
-        codec: Language features of classes, the teacher of the language head.
+        codec: What rendered features mean: with those of classes it is the teacher of the language head.
         initial: Predictor to start from; None: random weights.
         fabric: Where it computes, and with which other processes; None: as the configuration and `torchrun` say.
 
     Raises:
         DataError: If there are no frames.
         ConfigurationError: If the batch cannot be shared evenly among the processes.
+        CheckpointError: If the predictor to start from has another architecture.
     """
 
     def __init__(
         self,
         config: TrainConfig,
         frames: FrameSource,
-        codec: FeatureCodec,
+        codec: FeatureSpace,
         initial: LoadedPredictor | None = None,
         fabric: "Fabric | None" = None,
     ) -> None:
@@ -94,7 +99,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.predictor = ScenePredictor(config.predictor).to(self.device)
         if initial is not None:
-            self.predictor.load_state_dict(initial.predictor.state_dict())
+            _start_from(self.predictor, initial)
         if config.encoder_bfloat16:
             self.predictor.image_encoder.autocast_dtype = torch.bfloat16
         self.optimizers = create_optimizers(self.predictor, config.optimizer)
@@ -113,7 +118,10 @@ class Trainer:
         """Restores the run in the output folder, if there is one."""
         if not self.state_path.exists():
             return False
-        self.step = load_run(self.state_path, self.predictor, self.averaged, self.optimizers, self._config_json())
+        config = self._config_json()
+        self.step = load_run(
+            self.state_path, self.predictor, self.averaged, self.optimizers, config, _with_new_defaults
+        )
         curve = self.config.out / "curve.json"
         if curve.exists():
             self.history = [row for row in json.loads(curve.read_text()) if row["step"] <= self.step]
@@ -217,7 +225,33 @@ class Trainer:
                 log.add_scalar(f"train/{name}", value, self.step)
 
     def _config_json(self) -> str:
-        return self.config.model_dump_json(exclude={"out", "data"})
+        content = self.config.model_dump(mode="json", exclude={"out", "data", "features"})
+        if isinstance(self.codec, ImageFeatures):
+            content["features"] = self.codec.fingerprint
+        return json.dumps(content)
+
+
+def _start_from(predictor: ScenePredictor, initial: LoadedPredictor) -> None:
+    """Takes over weights; a head that renders another number of features begins anew."""
+    own, given = predictor.state_dict(), dict(initial.predictor.state_dict())
+    if predictor.config.language_channels != initial.predictor.config.language_channels:
+        logger.info("%s: the head of %d features begins anew", initial.source, predictor.config.language_channels)
+        given |= {name: value for name, value in own.items() if name.startswith(_LANGUAGE_HEAD)}
+    problems = shape_problems(own, given)
+    if problems:
+        raise CheckpointError(
+            f"{initial.source}: cannot start from another architecture, {len(problems)} problems: "
+            f"{'; '.join(problems[:8])}; use the `predictor` of the configuration it was trained with"
+        )
+    predictor.load_state_dict(given)
+
+
+def _with_new_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """Adds the defaults of what an earlier version could not configure."""
+    try:
+        return parse_config(config, TrainConfig).model_dump(mode="json", exclude={"out", "data"})
+    except ConfigurationError:
+        return config  # differs in a key that is gone, which is reported
 
 
 def schedule(step: int, warmup: int, steps: int) -> float:

@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from distillnerf_core.frames import OtherViews, SupervisedFrame
-from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.language.feature_space import FeatureSpace
 from distillnerf_core.model.predictor import EncodedScene, ScenePredictor
 from distillnerf_core.training.config import ObjectiveConfig
 from distillnerf_core.training.losses import (
     color_loss,
     dissimilarity,
+    feature_loss,
     language_loss,
     line_of_sight_loss,
     log_distance_loss,
@@ -25,11 +26,11 @@ def own_view_losses(
     encoded: EncodedScene,
     supervised: SupervisedFrame,
     targets: PixelTargets,
-    codec: FeatureCodec,
+    codec: FeatureSpace,
     config: ObjectiveConfig,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """Renders some columns of some cameras, and compares colour, distance and language with the glance itself."""
+    """Renders some columns of some cameras, and compares colour, distance and features with the glance itself."""
     rig = encoded.depth.rig
     window = draw_window(rig, config.render_cameras, config.crop_columns, generator)
     rendered, views = render_window(predictor, encoded.field, rig, window)
@@ -37,14 +38,17 @@ def own_view_losses(
     assert views.language is not None
     picture = window.pixels(supervised.frame.images, rig, (views.rgb.shape[-2], views.rgb.shape[-1]))
     distance = window.rays(targets.distance_m)
-    language = views.language.permute(0, 2, 3, 1).flatten(0, 2)
     terms = {
         "color": color_loss(views.rgb, picture, error=config.color_error),
         "depth": log_distance_loss(views.ray_distance_m, distance, config.sky_m),
         "opacity": opacity_loss(views.opacity) + opacity_loss(encoded.depth.coarse.opacity),
         "entropy": weight_entropy(rendered.gap_weights),
-        "language": language_loss(language, window.rays(targets.labels).flatten(), codec.class_features),
     }
+    if codec.class_features is not None:
+        language = views.language.permute(0, 2, 3, 1).flatten(0, 2)
+        terms["language"] = language_loss(language, window.rays(targets.labels).flatten(), codec.class_features)
+    if config.weights.features and supervised.features is not None:
+        terms["features"] = feature_loss(views.language, window.rays(supervised.features), None, config.feature_error)
     if config.weights.structure:
         terms["structure"] = dissimilarity(views.rgb, picture)
     if config.weights.line_of_sight:
@@ -77,7 +81,13 @@ def other_view_losses(
     trust = window.pixels(views.weight[:, None], rig, shape)
     known = views.ray_distance_m.masked_fill(views.weight < config.trusted, torch.nan)
     distance = window.rays(reduce_distance(known, *size))
-    return {
+    terms = {
         "other_color": color_loss(rendered.rgb, picture, trust, config.color_error),
         "other_depth": log_distance_loss(rendered.ray_distance_m, distance, config.sky_m),
     }
+    if config.weights.other_features and views.features is not None and rendered.language is not None:
+        trust = window.pixels(views.weight[:, None], rig, (rendered.language.shape[-2], rendered.language.shape[-1]))
+        terms["other_features"] = feature_loss(
+            rendered.language, window.rays(views.features), trust, config.feature_error
+        )
+    return terms

@@ -27,7 +27,7 @@ class Window:
     cameras: list[int]
     columns: slice
 
-    def rays(self, image: Shaped[Tensor, "cameras height width"]) -> Shaped[Tensor, "chosen height columns"]:
+    def rays(self, image: Shaped[Tensor, "cameras *sizes width"]) -> Shaped[Tensor, "chosen *sizes columns"]:
         """Cuts the window out of a value for each ray."""
         return image[self.cameras][..., self.columns]
 

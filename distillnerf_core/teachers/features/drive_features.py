@@ -60,8 +60,7 @@ class DriveFeatures:
         camera: str,
         stamp_ns: int,
         size: tuple[int, int],
-        sky: Bool[Tensor, "sky_height sky_width"] | None = None,
-        ego: Bool[Tensor, "ego_height ego_width"] | None = None,
+        masked: Bool[Tensor, "mask_height mask_width"] | None = None,
     ) -> FeatureImage:
         """Reads the features of an image; see :meth:`FeatureReader.read`.
 
@@ -70,20 +69,18 @@ class DriveFeatures:
             camera: Name of the camera.
             stamp_ns: Time of the exposure.
             size: Height and width of the result.
-            sky: True where the image shows the sky.
-            ego: True where it shows the vehicle itself.
+            masked: True where nothing is wanted, such as the vehicle itself, at any size.
 
         Raises:
             DataError: If the features are missing or damaged.
         """
-        return self.read_key(image_key(drive, camera, stamp_ns), size, sky, ego)
+        return self.read_key(image_key(drive, camera, stamp_ns), size, masked)
 
     def read_key(
         self,
         key: str,
         size: tuple[int, int],
-        sky: Bool[Tensor, "sky_height sky_width"] | None = None,
-        ego: Bool[Tensor, "ego_height ego_width"] | None = None,
+        masked: Bool[Tensor, "mask_height mask_width"] | None = None,
     ) -> FeatureImage:
         """Reads the features of an image by the name that the cache has for it.
 
@@ -96,7 +93,7 @@ class DriveFeatures:
         reader = self._readers.get(self.folder / drive, self._first)
         if key not in reader and short in reader:
             key = short
-        return reader.read(key, *size, sky, ego)
+        return reader.read(key, *size, ego=masked)
 
     @property
     def _first(self) -> FeatureReader:

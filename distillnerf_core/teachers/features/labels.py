@@ -15,6 +15,8 @@ from distillnerf_core.teachers.features.teacher import ImageBatch
 Labeller = Callable[[Float[Tensor, "images 3 height width"]], UInt8[Tensor, "images height width"]]
 """A detector or segmenter: RGB in [0, 1] to classes as in :class:`ImageBatch`."""
 DEFAULT_STRIDE_PX = 14
+LABELS = "labels"
+"""Name of the teacher."""
 
 
 class LabelTeacher:
@@ -29,7 +31,7 @@ class LabelTeacher:
         labeller: Finds the classes; None: they come with the batch, such as ground truth.
     """
 
-    name = "labels"
+    name = LABELS
     reads_labels = True
 
     def __init__(

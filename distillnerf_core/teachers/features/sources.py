@@ -128,10 +128,11 @@ class SimulatedSource:
 
     def __iter__(self) -> Iterator[SourceImage]:
         """Yields the images frame by frame."""
-        for index, path in enumerate(self._dataset.paths):
+        for index in range(len(self._dataset)):
             frame = self._dataset[index]
             for number, camera in enumerate(frame.frame.rig.names):
-                yield _simulated_image(f"{camera}/{path.stem}", frame, number)
+                key = self._dataset.feature_key(index, camera, frame.frame.camera_stamps_ns[number])
+                yield _simulated_image(key, frame, number)
 
 
 class LabelledSource:

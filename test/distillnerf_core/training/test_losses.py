@@ -11,6 +11,7 @@ from distillnerf_core.training.losses import (
     candidate_loss,
     color_loss,
     dissimilarity,
+    feature_loss,
     interval_loss,
     language_loss,
     line_of_sight_loss,
@@ -25,6 +26,20 @@ def test_distance_loss_is_the_mean_log_ratio_over_known_rays() -> None:
     predicted = torch.tensor([10.0, 20.0, 5.0, 100.0])
     target = torch.tensor([20.0, 10.0, math.nan, math.inf])
     assert log_distance_loss(predicted, target, 100.0).item() == pytest.approx(2 * math.log(2) / 3, rel=1e-5)
+
+
+def test_feature_loss_is_a_mean_over_known_pixels_as_far_as_they_are_trusted() -> None:
+    target = torch.zeros(1, 2, 1, 4)
+    target[0, 1, 0, 3] = math.nan
+    rendered = torch.tensor([1.0, 2.0, -4.0, 50.0]).expand(1, 2, 1, 4).clone().requires_grad_()
+    assert feature_loss(rendered, target).item() == pytest.approx((1 + 2 + 4) / 3)
+    assert feature_loss(rendered, target, error="rms").item() == pytest.approx(math.sqrt((1 + 4 + 16) / 3), rel=1e-5)
+    trust = torch.tensor([1.0, 0.5, 0.0, 1.0]).view(1, 1, 1, 4)
+    loss = feature_loss(rendered, target, trust)
+    assert loss.item() == pytest.approx((1 + 0.5 * 2) / 1.5)
+    loss.backward()
+    assert rendered.grad is not None
+    assert rendered.grad[0, 0, 0].tolist() == pytest.approx([1 / 3, 1 / 6, 0.0, 0.0])
 
 
 def test_unknown_rays_give_finite_gradients() -> None:

@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +8,8 @@ import torch
 from distillnerf_core.errors import CheckpointError, DataError
 from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.language.codec import FeatureCodec
-from distillnerf_core.model.checkpoint import load_predictor
+from distillnerf_core.language.image_features import ImageFeatures
+from distillnerf_core.model.checkpoint import load_predictor, read_safetensors, write_safetensors
 from distillnerf_core.training.config import TrainConfig
 from distillnerf_core.training.pictures import draw_progress
 from distillnerf_core.training.trainer import Trainer, schedule
@@ -49,6 +52,56 @@ def test_resuming_under_another_configuration_names_what_differs(
     changed = train_config.model_copy(update={"ema_decay": 0.5, "steps": 99})
     with pytest.raises(CheckpointError, match="other values of ema_decay;"):
         Trainer(changed, [flat_road], codec).resume()
+
+
+def test_a_run_of_an_earlier_version_goes_on_where_new_settings_have_their_defaults(
+    train_config: TrainConfig, flat_road: SupervisedFrame, codec: FeatureCodec
+) -> None:
+    Trainer(train_config, [flat_road], codec).save()
+    path = train_config.out / "run.safetensors"
+    tensors, metadata = read_safetensors(path)
+    config = json.loads(metadata["config"])
+    del config["objective"]["weights"]["features"], config["objective"]["feature_error"]
+    write_safetensors(path, tensors, {**metadata, "config": json.dumps(config)})
+    assert Trainer(train_config, [flat_road], codec).resume()
+    weights = train_config.objective.weights.model_copy(update={"features": 1.0})
+    changed = train_config.model_copy(
+        update={"objective": train_config.objective.model_copy(update={"weights": weights})}
+    )
+    with pytest.raises(CheckpointError, match="other values of objective;"):
+        Trainer(changed, [flat_road], codec).resume()
+    config["objective"]["gone"] = 1
+    write_safetensors(path, tensors, {**metadata, "config": json.dumps(config)})
+    with pytest.raises(CheckpointError, match="other values of objective;"):
+        Trainer(train_config, [flat_road], codec).resume()
+
+
+def test_a_run_on_features_goes_on_with_the_same_features_only(
+    train_config: TrainConfig, flat_road: SupervisedFrame
+) -> None:
+    space = ImageFeatures("dinov2", {"stride_px": "7"}, 8, None)
+    Trainer(train_config, [flat_road], space).save()
+    assert Trainer(train_config, [flat_road], space).resume()
+    with pytest.raises(CheckpointError, match="other values of features;"):
+        Trainer(train_config, [flat_road], replace(space, description={"stride_px": "14"})).resume()
+
+
+def test_a_head_of_other_channels_begins_anew_on_the_weights_of_a_predictor(
+    train_config: TrainConfig, flat_road: SupervisedFrame, codec: FeatureCodec, tmp_path: Path
+) -> None:
+    first = Trainer(train_config, [flat_road], codec)
+    first.export(tmp_path / "p.safetensors", half=False)
+    initial = load_predictor(tmp_path / "p.safetensors")
+    wide = train_config.predictor.model_copy(update={"language_channels": 5})
+    space = ImageFeatures("clip", {}, 5, None)
+    other = {"predictor": wide, "seed": 9}
+    started = Trainer(train_config.model_copy(update=other), [flat_road], space, initial)
+    for name, value in started.predictor.state_dict().items():
+        same = torch.equal(value, first.averaged[name]) if value.shape == first.averaged[name].shape else False
+        assert same != name.startswith("voxel_network.language_head.") or value.numel() == 0, name
+    deeper = train_config.predictor.model_copy(update={"feature_channels": 8})
+    with pytest.raises(CheckpointError, match=r"p\.safetensors: cannot start from another architecture"):
+        Trainer(train_config.model_copy(update={"predictor": deeper}), [flat_road], codec, initial)
 
 
 def test_an_exported_predictor_carries_its_provenance(

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from distillnerf_core.frames import OtherViews, SupervisedFrame
+from distillnerf_core.geometry.rays import camera_rays
 from distillnerf_core.language.codec import FeatureCodec
+from distillnerf_core.language.image_features import ImageFeatures
 from distillnerf_core.model.predictor import PredictorConfig, ScenePredictor, Stages
 from distillnerf_core.training.augmentation import augment
 from distillnerf_core.training.config import LossWeights, ObjectiveConfig, TrainConfig
@@ -62,14 +64,36 @@ def test_frames_without_other_views_have_no_such_terms(
 def test_every_term_can_be_switched_on(
     small_architecture: PredictorConfig, flat_road: SupervisedFrame, others: OtherViews, codec: FeatureCodec
 ) -> None:
-    config = CONFIG.model_copy(update={"weights": LossWeights(structure=1.0, line_of_sight=1.0)})
-    frame = replace(flat_road, others=(others,))
+    weights = LossWeights(structure=1.0, line_of_sight=1.0, features=1.0, other_features=1.0)
+    config = CONFIG.model_copy(update={"weights": weights})
+    features = torch.rand(2, 8, 16, 32)
+    frame = replace(flat_road, others=(replace(others, features=features),), features=features)
     generator = torch.Generator().manual_seed(1)
     objective = compute_objective(ScenePredictor(small_architecture), frame, codec, config, generator)
     assert objective.terms.keys() == {*LossWeights.model_fields} - (
         set() if "candidates" in objective.terms else {"candidates"}
     )
     assert all(torch.isfinite(torch.tensor(list(objective.terms.values()))))
+
+
+def test_features_of_an_image_model_take_the_place_of_classes(
+    train_config: TrainConfig, flat_road: SupervisedFrame, others: OtherViews
+) -> None:
+    """The features are a fixed mixture of where a pixel is, which the network can learn."""
+    space = ImageFeatures("dinov2", {}, 8, None)
+    rays = camera_rays(flat_road.frame.rig.resized(16, 32)).directions
+    features = torch.einsum("nhwk,kc->nchw", rays, torch.linspace(-1.0, 1.0, 24).view(3, 8)).contiguous()
+    features[:, :, :3] = torch.nan
+    weights = LossWeights(features=3.0, other_features=3.0)
+    objective = train_config.objective.model_copy(update={"weights": weights, "one_stage_share": 0.0})
+    config = train_config.model_copy(update={"objective": objective, "steps": 40})
+    frame = replace(flat_road, features=features, others=(replace(others, features=features),))
+    trainer = Trainer(config, [frame], space)
+    trainer.run(progress=False)
+    first, last = trainer.history[0], trainer.history[-1]
+    assert not {"language", "point_language"} & first.keys()
+    assert last["features"] < 0.6 * first["features"]
+    assert last["other_features"] < 0.6 * first["other_features"]
 
 
 def test_other_views_follow_their_cameras(flat_road: SupervisedFrame, others: OtherViews) -> None:

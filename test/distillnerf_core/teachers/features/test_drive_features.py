@@ -59,10 +59,10 @@ def test_what_hangs_not_together_is_refused(tmp_path: Path) -> None:
         DriveFeatures(tmp_path)
 
 
-def test_masks_leave_pixels_out(tmp_path: Path) -> None:
+def test_a_mask_leaves_pixels_out(tmp_path: Path) -> None:
     write(tmp_path, {"a/FRONT/10": 1.0})
-    sky = torch.zeros(8, 16, dtype=torch.bool)
-    sky[:4] = True
-    image = DriveFeatures(tmp_path).read("a", "FRONT", 10, (4, 8), sky=sky)
+    masked = torch.zeros(8, 16, dtype=torch.bool)
+    masked[:4] = True
+    image = DriveFeatures(tmp_path).read("a", "FRONT", 10, (4, 8), masked)
     assert not image.valid[:2].any() and image.valid[2:].all()
     assert image.features[:, :2].isnan().all()
