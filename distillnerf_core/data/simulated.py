@@ -6,12 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydantic
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from distillnerf_core.configuration import Config
 from distillnerf_core.data.frame_file import read_frame, write_frame
 from distillnerf_core.errors import DataError
 from distillnerf_core.frames import SupervisedFrame
+from distillnerf_core.simulation.camera_effects import CameraEffects
 from distillnerf_core.simulation.other_views import OtherName, simulate_others
 from distillnerf_core.simulation.scene import StreetScene, sample_scene
 from distillnerf_core.simulation.simulator import SimulationConfig, simulate_sweep
@@ -37,6 +42,7 @@ class DatasetConfig(Config):
         simulation: Image size and quality.
         style: How streets are made.
         other_views: Other views of each frame: from 1 m aside, or half a second later or before.
+        effects: Faults of the cameras, in the images only, those of other views included.
     """
 
     scenes: int = pydantic.Field(default=8, ge=1)
@@ -46,6 +52,7 @@ class DatasetConfig(Config):
     simulation: SimulationConfig = SimulationConfig()
     style: StreetStyle = StreetStyle()
     other_views: int = pydantic.Field(default=0, ge=0, le=len(set(_OTHERS)))
+    effects: CameraEffects = CameraEffects()
 
 
 class SimulatedDataset:
@@ -112,14 +119,28 @@ def _simulate(scene: StreetScene, number: int, config: DatasetConfig) -> Supervi
     others = tuple(
         simulate_others(scene, start_ns, name, config.simulation) for name in list(names)[: config.other_views]
     )
-    return replace(simulate_sweep(scene, start_ns, config.simulation), others=others)
+    sweep = replace(simulate_sweep(scene, start_ns, config.simulation), others=others)
+    return sweep if config.effects == CameraEffects() else _with_faults(sweep, scene.seed, config.effects)
+
+
+def _with_faults(sweep: SupervisedFrame, seed: int, effects: CameraEffects) -> SupervisedFrame:
+    """Returns a frame as its cameras give it; each view of a camera has its own noise and the same exposure."""
+
+    def apply(images: Float[Tensor, "cameras 3 height width"], view: int) -> Float[Tensor, "cameras 3 height width"]:
+        pixels = (images * 255.0).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        stamps = sweep.frame.camera_stamps_ns
+        taken = [effects.apply(pixels[camera], seed, camera, stamp + view) for camera, stamp in enumerate(stamps)]
+        return torch.from_numpy(np.stack(taken)).permute(0, 3, 1, 2).to(images) / 255.0
+
+    others = tuple(replace(views, images=apply(views.images, 1 + number)) for number, views in enumerate(sweep.others))
+    return replace(sweep, frame=replace(sweep.frame, images=apply(sweep.frame.images, 0)), others=others)
 
 
 def _describe(folder: Path, config: DatasetConfig) -> None:
     path = folder / DESCRIPTION
     if path.exists():
         present = _read_description(folder)
-        same = ("first_seed", "frame_interval_s", "simulation", "style", "other_views")
+        same = ("first_seed", "frame_interval_s", "simulation", "style", "other_views", "effects")
         if any(getattr(present, name) != getattr(config, name) for name in same):
             raise DataError(f"{folder}: holds a data set with other settings; choose another folder or delete it")
     description: dict[str, Any] = {"format": DATASET_FORMAT, "version": DATASET_VERSION}

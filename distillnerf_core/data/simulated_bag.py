@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from distillnerf_core.configuration import Config
 from distillnerf_core.errors import DataError
+from distillnerf_core.simulation.camera_effects import CameraEffects
 from distillnerf_core.simulation.lidar import LidarConfig, simulate_lidar
 from distillnerf_core.simulation.rig import CAMERA_NAMES, LIDAR_NAME, nuscenes_lidar_to_ego, nuscenes_rig
 from distillnerf_core.simulation.scene import StreetScene, sample_scene
 from distillnerf_core.simulation.simulator import SimulationConfig, exposure_ns, render_camera
+from distillnerf_core.simulation.style import StreetStyle
 from distillnerf_core.streams.bag_writer import BagWriter
 from distillnerf_core.streams.stamped_transform import StampedTransform
 
@@ -34,6 +36,8 @@ class DriveConfig(Config):
         lidar: Whether to record the LiDAR, one revolution a sweep.
         jpeg_quality: Quality of the images.
         simulation: Image size and quality.
+        effects: Faults of the cameras.
+        style: How the street is made.
     """
 
     seed: int = pydantic.Field(default=7, ge=0)
@@ -43,6 +47,8 @@ class DriveConfig(Config):
     lidar: bool = True
     jpeg_quality: int = pydantic.Field(default=92, ge=1, le=100)
     simulation: SimulationConfig = SimulationConfig(height=360, width=640, supersampling=1)
+    effects: CameraEffects = CameraEffects()
+    style: StreetStyle = StreetStyle()
 
 
 @dataclass(frozen=True, order=True)
@@ -66,7 +72,7 @@ def record_drive(path: Path, config: DriveConfig, overwrite: bool = False) -> It
     Raises:
         BagError: If the bag exists already or cannot be written.
     """
-    scene = sample_scene(config.seed)
+    scene = sample_scene(config.seed, config.style)
     with BagWriter(path, overwrite=overwrite) as bag:
         _write_mounts(bag)
         for event in _events(config):
@@ -136,6 +142,7 @@ def _write_image(bag: BagWriter, scene: StreetScene, name: str, stamp_ns: int, c
     image, _ = render_camera(scene, camera, stamp_ns - START_NS, size)
     intrinsics = nuscenes_rig(size.height, size.width).intrinsics[camera].double().numpy()
     pixels: NDArray[np.uint8] = (image * 255.0).round().byte().permute(1, 2, 0).cpu().numpy()
+    pixels = config.effects.apply(pixels, config.seed, camera, stamp_ns)
     encoded, jpeg = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality])
     if not encoded:
         raise DataError(f"{name}: the image of {size.height} x {size.width} pixels could not be compressed")

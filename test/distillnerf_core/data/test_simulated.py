@@ -11,6 +11,7 @@ from distillnerf_core.data import frame_file
 from distillnerf_core.data.frame_file import read_frame, write_frame
 from distillnerf_core.data.simulated import DatasetConfig, SimulatedDataset, write_dataset
 from distillnerf_core.errors import DataError
+from distillnerf_core.simulation.camera_effects import CameraEffects
 from distillnerf_core.simulation.other_views import simulate_others
 from distillnerf_core.simulation.scene import sample_scene
 from distillnerf_core.simulation.simulator import SimulationConfig, simulate_sweep
@@ -68,6 +69,26 @@ def test_other_views_come_back_too_and_differ_from_frame_to_frame(tmp_path: Path
     assert torch.equal(found.weight, expected.weight)
     with pytest.raises(DataError, match="other settings"):
         next(write_dataset(tmp_path, config.model_copy(update={"other_views": 1})))
+
+
+def test_cameras_with_faults_expose_all_their_views_alike(tmp_path: Path) -> None:
+    faulty = CameraEffects(exposure_stops=0.5, noise=0.03)
+    config = CONFIG.model_copy(update={"scenes": 1, "frames_per_scene": 1, "other_views": 2, "effects": faulty})
+    plain = read_frame(next(write_dataset(tmp_path / "plain", config.model_copy(update={"effects": CameraEffects()}))))
+    frame = read_frame(next(write_dataset(tmp_path / "faulty", config)))
+    assert torch.equal(frame.ray_distance_m, plain.ray_distance_m) and torch.equal(frame.labels, plain.labels)
+    noise = []
+    taken = (frame.frame.images, *(views.images for views in frame.others))
+    for found, true in zip(taken, (plain.frame.images, *(views.images for views in plain.others)), strict=True):
+        for camera in range(6):
+            factor = faulty.exposure(5, camera)
+            expected = true[camera] * factor
+            dark = expected < 0.7
+            assert abs(float((found[camera][dark] / expected[dark]).mean()) - 1.0) < 0.01
+        noise.append((found[0] - true[0] * faulty.exposure(5, 0)).flatten())
+    assert float(torch.corrcoef(torch.stack(noise)).triu(1).abs().max()) < 0.3
+    with pytest.raises(DataError, match="other settings"):
+        next(write_dataset(tmp_path / "plain", config))
 
 
 def test_other_settings_are_refused(folder: Path) -> None:
