@@ -28,6 +28,12 @@ _STYLE = (
     _Option("fastest", float, "fastest_m_s", "Greatest speed, m/s; default 10, of drives in nuScenes format 15."),
     _Option("driving", float, "driving", "Share of the streets in which the vehicle drives; default 0.85."),
     _Option(
+        "manoeuvre",
+        Literal["straight", "lane_change", "turn", "any"],
+        "manoeuvre",
+        "What the vehicle does: straight on (default), a change of lane, a turn at a crossing, or any of them.",
+    ),
+    _Option(
         "street_seconds",
         float,
         "seconds",

@@ -24,6 +24,9 @@ class StreetLayout:
         urban: 0 for a suburb with trees, 1 for a city with towers.
         density: How many parked and moving things there are, 0 to 1.
         extension_m: How much farther towards +x the street is built than for a glance from its start.
+        busy_crossing: Whether the crossing street is made like a street: with lamps and trees, and traffic that keeps
+            to its side and out of the way of others.
+        crossing_extension_m: How much farther the crossing street is built to both sides.
     """
 
     drives_on_right: bool
@@ -38,6 +41,8 @@ class StreetLayout:
     urban: float
     density: float
     extension_m: float = 0.0
+    busy_crossing: bool = False
+    crossing_extension_m: float = 0.0
 
     @property
     def side(self) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from distillnerf_core.simulation import street_furniture as furniture
 from distillnerf_core.simulation.builder import Pose, StreetBuilder
 from distillnerf_core.simulation.buildings import add_building
+from distillnerf_core.simulation.crossing_roadside import add_crossing_roadside
 from distillnerf_core.simulation.ground import KERB_M
 from distillnerf_core.simulation.layout import StreetLayout
 from distillnerf_core.simulation.palette import between
@@ -29,6 +30,8 @@ def add_roadside(street: StreetBuilder, rng: np.random.Generator, layout: Street
         _add_median_plants(street, rng, layout)
     if layout.crossing_x is not None:
         _add_signals(street, rng, layout, layout.crossing_x)
+        if layout.busy_crossing:
+            add_crossing_roadside(street, rng, layout, layout.crossing_x)
 
 
 def _heading(side: float) -> float:
@@ -58,7 +61,7 @@ def _add_crossing_buildings(
     """Adds rows along the crossing street, behind the corner buildings."""
     for end in (-1.0, 1.0):
         y = layout.road_half + layout.sidewalk + layout.verge + 24.0
-        while y < 110.0:
+        while y < 110.0 + layout.crossing_extension_m:
             length = between(rng, 10.0, 24.0)
             place = crossing_x + end * (layout.crossing_half + 3.0)
             pose = Pose(place, side * (y + length / 2), KERB_M, -end * math.pi / 2)

@@ -1,60 +1,26 @@
 """A whole simulated street: solids, road, light and the path of the vehicle."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from distillnerf_core.simulation.builder import StreetBuilder
+from distillnerf_core.simulation.course import STRAIGHT
+from distillnerf_core.simulation.ego_path import EgoPath
 from distillnerf_core.simulation.ground import add_ground
 from distillnerf_core.simulation.layout import StreetLayout, sample_layout
 from distillnerf_core.simulation.light import Light, at_dusk, sample_light
+from distillnerf_core.simulation.manoeuvres import DrivePlan, plan_drive
 from distillnerf_core.simulation.palette import between
 from distillnerf_core.simulation.primitives import Primitives
+from distillnerf_core.simulation.right_of_way import RightOfWay
 from distillnerf_core.simulation.roadside import add_roadside
 from distillnerf_core.simulation.style import StreetStyle
 from distillnerf_core.simulation.traffic import add_traffic
 
-SWAY_LENGTH_M = 5.0
-"""Distance along the street in which the phase of the vehicle's sway advances by one radian."""
-
-
-@dataclass(frozen=True)
-class EgoPath:
-    """Motion of the vehicle: constant speed along its lane, swaying a little around the middle as drivers do.
-
-    Attributes:
-        y: Middle of the path across the street, metres, world frame.
-        speed_m_s: Speed along the street.
-        sway_m: Amplitude of the sway.
-        phase: Phase of the sway at time zero, where x = 0, radians.
-    """
-
-    y: float
-    speed_m_s: float
-    sway_m: float
-    phase: float
-
-    def pose(self, seconds: float) -> Float[Tensor, "4 4"]:
-        """Returns ego_to_world at a time after the start, float64."""
-        x = self.speed_m_s * seconds
-        yaw = self._yaw(x)
-        cos, sin = math.cos(yaw), math.sin(yaw)
-        matrix = torch.eye(4, dtype=torch.float64)
-        matrix[:2, :2] = torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float64)
-        matrix[0, 3], matrix[1, 3] = x, self.y + self.sway_m * math.sin(x / SWAY_LENGTH_M + self.phase)
-        return matrix
-
-    def yaw_rate(self, seconds: float) -> float:
-        """Returns the change of the heading, radians per second."""
-        x, step = self.speed_m_s * seconds, 0.01
-        return self.speed_m_s * (self._yaw(x + step) - self._yaw(x - step)) / (2 * step)
-
-    def _yaw(self, x: float) -> float:
-        return math.atan(self.sway_m / SWAY_LENGTH_M * math.cos(x / SWAY_LENGTH_M + self.phase))
+_EGO_MARGIN_M = 3.0
+"""Distance that others keep from the vehicle in its manoeuvres."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +69,22 @@ def sample_scene(seed: int, style: StreetStyle | None = None) -> StreetScene:
         sway_m=float(np.clip(rng.normal(0.0, 0.12), -0.2, 0.2)),
         phase=float(rng.normal(0.0, 2.0)),
     )
-    street = StreetBuilder()
+    plan = plan_drive(rng, DrivePlan(layout, (lane,), path), style.manoeuvre, style.seconds)
+    layout, path = plan.layout, plan.path
+    street, room = StreetBuilder(), _right_of_way(path, style.seconds)
     add_ground(street, rng, layout)
     add_roadside(street, rng, layout)
-    add_traffic(street, rng, layout, lane, speed, style.seconds)
+    add_traffic(street, rng, layout, plan.lanes, path.speed_m_s, style.seconds, room)
     return StreetScene(seed, layout, street.build(), _light(rng, style), path, between(rng, 0.26, 0.42), style.wetness)
+
+
+def _right_of_way(path: EgoPath, seconds: float) -> RightOfWay | None:
+    """Returns the right of way of a vehicle that leaves its lane; None where all keep to theirs."""
+    if path.course == STRAIGHT:
+        return None
+    room = RightOfWay(seconds)
+    room.reserve_path(path, _EGO_MARGIN_M)
+    return room
 
 
 def _light(rng: np.random.Generator, style: StreetStyle) -> Light:

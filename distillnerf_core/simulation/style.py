@@ -6,6 +6,8 @@ import pydantic
 
 from distillnerf_core.configuration import Config
 
+Manoeuvre = Literal["straight", "lane_change", "turn", "any"]
+
 
 class StreetStyle(Config):
     """Ways in which streets differ from those of the shipped figures, which are made with the defaults.
@@ -18,6 +20,8 @@ class StreetStyle(Config):
         driving: Share of the streets in which the vehicle drives, 0 to 1.
         daytime: `day`, or `dusk` with a low red sun.
         wetness: How much water stands on the asphalt, 0 to 1; it mirrors what stands around.
+        manoeuvre: What a vehicle that drives does: it goes `straight` on; changes to a neighbouring lane
+            (`lane_change`); turns into a crossing street, no faster than it can (`turn`); or one of these (`any`).
     """
 
     seconds: float = pydantic.Field(default=0.0, ge=0, le=60)
@@ -26,6 +30,7 @@ class StreetStyle(Config):
     driving: float = pydantic.Field(default=0.85, ge=0, le=1)
     daytime: Literal["day", "dusk"] = "day"
     wetness: float = pydantic.Field(default=0.0, ge=0, le=1)
+    manoeuvre: Manoeuvre = "straight"
 
     @pydantic.model_validator(mode="after")
     def _check_speeds(self) -> "StreetStyle":

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from distillnerf_core.simulation.builder import StreetBuilder
 from distillnerf_core.simulation.intersections import components
-from distillnerf_core.simulation.primitives import Shape
+from distillnerf_core.simulation.primitives import Shape, bounding_half_size
 from distillnerf_core.simulation.ray_casting import intersect
+from distillnerf_core.simulation.rig import nuscenes_rig
 from distillnerf_core.simulation.scene import StreetScene, sample_scene
 
 
@@ -37,3 +38,20 @@ def nearest_surface(
     distance = torch.where(on_road, road, distance)
     label = torch.where(on_road, 11, torch.where(distance.isfinite(), solids.label[which], 17))
     return distance, label, torch.where(on_road | distance.isinf(), 0, solids.instance[which])
+
+
+def vehicle_body() -> torch.Tensor:
+    """Returns points [n 3] of the vehicle and its cameras in its own frame, float64."""
+    length = torch.linspace(-0.8, 3.7, 8, dtype=torch.float64)
+    width = torch.linspace(-0.8, 0.8, 3, dtype=torch.float64)
+    body = torch.cartesian_prod(length, width, torch.tensor([0.4, 1.5], dtype=torch.float64))
+    return torch.cat((body, nuscenes_rig().camera_to_ego[:, :3, 3].double()))
+
+
+def touches(scene: StreetScene, body: torch.Tensor, seconds: float) -> bool:
+    """Tells whether a point of a body [n 3] in the vehicle's frame is inside the box around a solid."""
+    pose = scene.path.pose(seconds)
+    points = (body @ pose[:3, :3].T + pose[:3, 3]).float()
+    solids = scene.primitives.at_time(seconds)
+    local = torch.einsum("nij,pni->pnj", solids.rotation, points[:, None] - solids.center_m)
+    return bool((local.abs() <= bounding_half_size(solids)).all(dim=2).any())

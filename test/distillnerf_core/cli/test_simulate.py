@@ -63,7 +63,9 @@ FAULTS = ("--noise", "0.02", "--exposure", "0.3", "--vignetting", "0.2")
 
 def test_a_data_set_of_wet_streets_at_dusk_with_faulty_cameras(tmp_path: Path) -> None:
     arguments = ["--out", str(tmp_path), "--scenes", "1", "--seed", "7", "--height", "9", "--width", "16"]
-    result = RUN.invoke(app, [*arguments, "--other-views", "1", *STYLED, *FAULTS, "--street-seconds", "1", "--no-preview"])
+    result = RUN.invoke(
+        app, [*arguments, "--other-views", "1", *STYLED, *FAULTS, "--street-seconds", "1", "--no-preview"]
+    )
     assert result.exit_code == 0, result.output
     dataset = SimulatedDataset(tmp_path)
     assert dataset.config.style == STYLE.model_copy(update={"seconds": 1.0})

@@ -4,13 +4,12 @@ import math
 
 import pytest
 import torch
+from simulated_street import touches, vehicle_body
 
 from distillnerf_core.configuration import parse_config
 from distillnerf_core.errors import ConfigurationError
 from distillnerf_core.language.classes import CLASS_NAMES
-from distillnerf_core.simulation.primitives import bounding_half_size
-from distillnerf_core.simulation.rig import nuscenes_rig
-from distillnerf_core.simulation.scene import StreetScene, sample_scene
+from distillnerf_core.simulation.scene import sample_scene
 from distillnerf_core.simulation.style import StreetStyle
 
 
@@ -37,22 +36,6 @@ def test_rotations_are_rotations_and_sizes_positive() -> None:
     identity = primitives.rotation @ primitives.rotation.transpose(1, 2)
     torch.testing.assert_close(identity, torch.eye(3).expand_as(identity), atol=1e-5, rtol=0)
     assert (primitives.half_size_m > 0).all() and (primitives.taper >= 0).all()
-
-
-def vehicle_body() -> torch.Tensor:
-    """Returns points [n 3] of the vehicle and its cameras in its own frame, float64."""
-    length = torch.linspace(-0.8, 3.7, 8, dtype=torch.float64)
-    width = torch.linspace(-0.8, 0.8, 3, dtype=torch.float64)
-    body = torch.cartesian_prod(length, width, torch.tensor([0.4, 1.5], dtype=torch.float64))
-    return torch.cat((body, nuscenes_rig().camera_to_ego[:, :3, 3].double()))
-
-
-def touches(scene: StreetScene, body: torch.Tensor, seconds: float) -> bool:
-    pose = scene.path.pose(seconds)
-    points = (body @ pose[:3, :3].T + pose[:3, 3]).float()
-    solids = scene.primitives.at_time(seconds)
-    local = torch.einsum("nij,pni->pnj", solids.rotation, points[:, None] - solids.center_m)
-    return bool((local.abs() <= bounding_half_size(solids)).all(dim=2).any())
 
 
 def test_nothing_touches_the_vehicle() -> None:
