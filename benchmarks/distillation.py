@@ -1,6 +1,6 @@
 """Whether distillation pays: the same small network, the same few steps, with more and more to learn from.
 
-    python -m benchmarks.distillation [--drives 40] [--steps 300] [--seeds 2] [--variants ...] [--out DIR] [--json FILE]
+    python -m benchmarks.distillation [--drives 26] [--steps 420] [--depth-steps 300] [--seeds 2] [--out DIR]
 
 Short drives through simulated streets are taught by `fusion` from their LiDAR. Each run starts from random weights and
 sees the same frames in the same order. All are judged on streets that no run has seen, against exact truth: depth below
@@ -20,9 +20,8 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from benchmarks.distillation_variants import KEY_FRAMES, VARIANTS, Variant
+from benchmarks.distillation_variants import KEY_FRAMES, NETWORK, VARIANTS, Variant
 from distillnerf_core.cli.drives import create_teacher
-from distillnerf_core.configuration import parse_config
 from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDriveConfig
 from distillnerf_core.evaluation.estimates import PipelineMethod
 from distillnerf_core.evaluation.metrics import psnr
@@ -31,7 +30,7 @@ from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.language.codec import FeatureCodec, create_feature_codec
 from distillnerf_core.language.codec_space import CodecTextSpace
 from distillnerf_core.language.encoders import MiniLmEncoder
-from distillnerf_core.model.predictor import PredictorConfig, ScenePredictor
+from distillnerf_core.model.predictor import ScenePredictor
 from distillnerf_core.perception.config import OccupancyConfig, PerceptionConfig
 from distillnerf_core.perception.pipeline import PerceptionPipeline
 from distillnerf_core.simulation.other_views import simulate_others
@@ -45,12 +44,12 @@ from distillnerf_core.training.drive_supervision import DriveSupervisor, Supervi
 from distillnerf_core.training.prepared import PreparedFrames, prepare
 from distillnerf_core.training.trainer import Trainer
 
-SIZE = (48, 88)
+SIZE = (NETWORK["image_height"], NETWORK["image_width"])
 SHARPNESS = 2
 """Images are this many times as large as the network's input, and are averaged."""
 FIRST_TRAINED, FIRST_TUNED, FIRST_JUDGED = 60_000, 90_500, 100_000
 TUNED_STREETS = 4
-THRESHOLDS = (0.1, 0.3, 0.6, 1.2, 2.4, 4.8)
+THRESHOLDS = (0.1, 0.3, 0.6, 1.2, 2.4, 4.8, 10.0, 20.0)
 COLUMNS = {
     "abs_rel": "AbsRel",
     "delta1": "delta < 1.25",
@@ -71,12 +70,14 @@ class Bench:
         out: Folder.
         drives: Drives that are learnt from.
         steps: Optimiser steps of each run.
+        depth_steps: How many of them train the depth stages alone, where distances are learnt.
         judged: Streets that runs are judged on.
     """
 
     out: Path
     drives: int
     steps: int
+    depth_steps: int
     judged: int
 
 
@@ -113,19 +114,18 @@ def train(bench: Bench, name: str, variant: Variant, seed: int, codec: FeatureCo
         weights=variant.weights(),
         others=variant.others or KEY_FRAMES,
         render_cameras=2,
-        crop_columns=0,
-        points=5000,
+        crop_columns=22,
+        points=3000,
         one_stage_share=0.0,
     )
-    height, width = SIZE
-    architecture = {"image_height": height, "image_width": width, **variant.predictor}
     config = TrainConfig(
         out=bench.out / "runs" / f"{_slug(name)}_{seed}",
         steps=bench.steps,
+        depth_steps=bench.depth_steps if variant.knows_depth else 0,
         warmup_steps=20,
         ema_decay=0.98,
         seed=seed,
-        predictor=parse_config(architecture, PredictorConfig),
+        predictor=variant.architecture(),
         objective=objective,
     )
     trainer = Trainer(config, PreparedFrames(bench.out / ("teacher" if variant.taught else "lidar")), codec)
@@ -175,13 +175,13 @@ def _measure(method: PipelineMethod, predictor: ScenePredictor, frame: Supervise
 def run(bench: Bench, names: Sequence[str], seeds: int, report: Path | None) -> dict[str, list[Figures]]:
     """Makes all runs that are missing, and prints the table after each."""
     prepare_frames(bench)
-    codec = create_feature_codec(MiniLmEncoder(), PredictorConfig().language_channels)
+    codec = create_feature_codec(MiniLmEncoder(), VARIANTS[names[0]].architecture().language_channels)
     language = CodecTextSpace(codec, MiniLmEncoder())
     tuned, judged = held_out(FIRST_TUNED, TUNED_STREETS), held_out(FIRST_JUDGED, bench.judged)
     found: dict[str, list[Figures]] = {}
     for seed in range(seeds):
         for name in names:
-            path = bench.out / "runs" / f"{_slug(name)}_{seed}" / f"figures_{bench.steps}.json"
+            path = bench.out / "runs" / f"{_slug(name)}_{seed}" / "figures.json"
             if not path.exists():
                 figures = judge(train(bench, name, VARIANTS[name], seed, codec), language, tuned, judged)
                 path.write_text(json.dumps(figures))
@@ -218,15 +218,16 @@ def _slug(name: str) -> str:
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--drives", type=int, default=40, help="drives that are learnt from")
-    parser.add_argument("--steps", type=int, default=300, help="optimiser steps of each run")
+    parser.add_argument("--drives", type=int, default=26, help="drives that are learnt from")
+    parser.add_argument("--steps", type=int, default=420, help="optimiser steps of each run")
+    parser.add_argument("--depth-steps", type=int, default=300, help="how many of them for the depth stages alone")
     parser.add_argument("--judged", type=int, default=8, help="streets that runs are judged on")
     parser.add_argument("--seeds", type=int, default=2, help="runs of each variant")
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--out", type=Path, default=Path("runs/distillation"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    bench = Bench(options.out, options.drives, options.steps, options.judged)
+    bench = Bench(options.out, options.drives, options.steps, options.depth_steps, options.judged)
     run(bench, options.variants, options.seeds, options.json)
 
 

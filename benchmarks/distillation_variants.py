@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from distillnerf_core.configuration import parse_config
+from distillnerf_core.model.predictor import PredictorConfig
 from distillnerf_core.training.config import LossWeights
 
 DEPTH = ("depth", "coarse_depth", "intervals", "candidates")
@@ -12,6 +14,15 @@ VIRTUAL = ("left", "right", "up")
 ASIDE = ("other_color", "other_depth")
 MEANING = ("language",)
 PLACES = ("occupancy", "point_language")
+NETWORK: Mapping[str, Any] = {
+    "image_height": 48,
+    "image_width": 88,
+    "feature_channels": 24,
+    "encoder": {"widths": (16, 32, 48), "blocks": (1, 1, 2), "output_channels": 32},
+    "renderer": {"bins": {"count": 48}, "importance_samples": 12},
+    "decoder": {"width": 24, "blocks": 1},
+}
+"""The architecture of `tiny` at a size at which twenty runs take an hour."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,18 @@ class Variant:
         taken = {"color", "opacity", "entropy", *self.terms}
         usual = LossWeights().model_dump()
         return LossWeights(**{name: usual[name] if name in taken else 0.0 for name in usual})
+
+    def architecture(self) -> PredictorConfig:
+        """Returns the network."""
+        merged = dict(NETWORK)
+        for name, value in self.predictor.items():
+            merged[name] = {**NETWORK.get(name, {}), **value} if isinstance(value, Mapping) else value
+        return parse_config(merged, PredictorConfig)
+
+    @property
+    def knows_depth(self) -> bool:
+        """Whether it learns distances, so that the depth stages can be trained alone at first."""
+        return set(DEPTH) <= set(self.terms)
 
     @property
     def knows_classes(self) -> bool:

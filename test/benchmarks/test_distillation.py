@@ -8,7 +8,6 @@ from rich.console import Console
 
 from benchmarks.distillation import COLUMNS, build_table
 from benchmarks.distillation_variants import ABLATIONS, STEPS, VARIANTS
-from distillnerf_core.configuration import parse_config
 from distillnerf_core.model.predictor import PredictorConfig
 from distillnerf_core.training.config import LossWeights
 
@@ -32,13 +31,15 @@ def test_weights_are_the_usual_ones_of_what_takes_part() -> None:
 
 
 def test_ablations_differ_from_the_full_recipe_in_the_network_alone() -> None:
-    full, usual = STEPS["+ 3D points (full)"], PredictorConfig()
+    full, usual = STEPS["+ 3D points (full)"], STEPS["+ 3D points (full)"].architecture()
     for name, ablated in ABLATIONS.items():
         assert (ablated.terms, ablated.others, ablated.taught) == (full.terms, full.others, full.taught), name
-        config = parse_config(ablated.predictor, PredictorConfig)
+        config = ablated.architecture()
         changed = {key for key in PredictorConfig.model_fields if getattr(config, key) != getattr(usual, key)}
         assert changed == set(ablated.predictor), name
-    bounded = parse_config(ABLATIONS["full, bounded space"].predictor, PredictorConfig).space
+    bounded = ABLATIONS["full, bounded space"].architecture().space
+    linear = ABLATIONS["full, linear decoder"].architecture().decoder
+    assert linear == usual.decoder.model_copy(update={"kind": "linear"})
     voxel_m = [2 * inner / 256 for inner in bounded.inner_m]
     near_m = [2 * inner / (256 * usual.space.ratio) for inner in usual.space.inner_m]
     assert voxel_m == pytest.approx(near_m, rel=1e-4)
