@@ -29,6 +29,7 @@ class LossWeights(Config):
         other_depth: Log distance rendered into other views.
         features: Error of rendered features of an image model; 1 as published, and with `--features` only.
         other_features: The same, rendered into the key-frames next to this one.
+        perceptual: LPIPS of rendered colour; 1 as published, and with the files of `PerceptualConfig` only.
     """
 
     color: float = 2.0
@@ -47,6 +48,7 @@ class LossWeights(Config):
     other_depth: float = 1.0
     features: float = 0.0
     other_features: float = 0.0
+    perceptual: float = 0.0
 
 
 class ObjectiveConfig(Config):
@@ -82,6 +84,18 @@ class ObjectiveConfig(Config):
     points: int = 20000
     sky_m: float = 100.0
     one_stage_share: float = 0.1
+
+
+class PerceptualConfig(Config):
+    """Files of the network that judges pictures (LPIPS), which are the user's: none are shipped or downloaded.
+
+    Attributes:
+        features: torchvision's vgg16, as published, or alexnet (.pth or .safetensors).
+        heads: Weights of their channels, vgg.pth or alex.pth of the package `lpips`.
+    """
+
+    features: Path | None = None
+    heads: Path | None = None
 
 
 class OptimizerConfig(Config):
@@ -127,6 +141,7 @@ class TrainConfig(Config):
         image_every: Steps between TensorBoard pictures.
         predictor: Architecture.
         objective: Losses and sampling.
+        perceptual: Files of LPIPS, where `objective.weights.perceptual` is not 0.
     """
 
     data: Path = Path("datasets/train")
@@ -149,3 +164,4 @@ class TrainConfig(Config):
     image_every: int = 500
     predictor: PredictorConfig = PredictorConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
+    perceptual: PerceptualConfig = PerceptualConfig()

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from distillnerf_core.evaluation.lpips import Lpips
 from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.language.feature_space import FeatureSpace
 from distillnerf_core.model.predictor import DepthEstimate, ScenePredictor, Stages
@@ -39,6 +40,7 @@ def compute_objective(
     codec: FeatureSpace,
     config: ObjectiveConfig,
     generator: torch.Generator,
+    perceptual: Lpips | None = None,
 ) -> Objective:
     """Encodes a glance with some of its cameras, renders parts of it, and compares with the ground truth.
 
@@ -48,6 +50,7 @@ def compute_objective(
         codec: What rendered features mean; those of classes are learnt where it knows them.
         config: Losses and sampling.
         generator: Source of randomness (CPU).
+        perceptual: Judge of rendered pictures, where that term is on.
     """
     supervised = drop_cameras(supervised, config, generator)
     plain = torch.rand((), generator=generator).item() < config.one_stage_share
@@ -55,7 +58,7 @@ def compute_objective(
     targets = pixel_targets(supervised, encoded.depth.rig.height, encoded.depth.rig.width)
     fine = predictor.config.two_stage_depth and not plain
     terms = _depth_terms(predictor, encoded.depth, targets, config, fine)
-    terms |= own_view_losses(predictor, encoded, supervised, targets, codec, config, generator)
+    terms |= own_view_losses(predictor, encoded, supervised, targets, codec, config, generator, perceptual)
     terms |= other_view_losses(predictor, encoded, supervised.others, config, generator)
     points = point_losses(encoded.field, supervised, codec.class_features, config.points, generator)
     terms["occupancy"] = points.occupancy

@@ -22,6 +22,7 @@ MOVABLE = frozenset(
         "image_every",
         "matmul_precision",
         "precision",
+        "perceptual",
     }
 )
 """What may change when a run goes on."""

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from distillnerf_core.evaluation.lpips import Lpips
 from distillnerf_core.frames import SupervisedFrame
 from distillnerf_core.language.feature_space import FeatureSpace
 from distillnerf_core.model.predictor import ScenePredictor
@@ -18,12 +19,15 @@ class TrainingStep(nn.Module):
         predictor: Network, whose parameters are the module's.
         codec: What rendered features mean.
         config: Augmentation and losses.
+        perceptual: Judge of rendered pictures, where that term is on.
     """
 
-    def __init__(self, predictor: ScenePredictor, codec: FeatureSpace, config: TrainConfig) -> None:
+    def __init__(
+        self, predictor: ScenePredictor, codec: FeatureSpace, config: TrainConfig, perceptual: Lpips | None = None
+    ) -> None:
         super().__init__()
         self.predictor = predictor
-        self._codec = (codec,)  # a teacher is not trained: in a tuple its buffers are not the module's
+        self._teachers = (codec, perceptual)  # not trained: in a tuple their buffers are not the module's
         self._augment = config.augment
         self._objective = config.objective
 
@@ -42,5 +46,6 @@ class TrainingStep(nn.Module):
         if depth_only:
             objective = compute_depth_objective(self.predictor, frame, self._objective)
         else:
-            objective = compute_objective(self.predictor, frame, self._codec[0], self._objective, generator)
+            codec, perceptual = self._teachers
+            objective = compute_objective(self.predictor, frame, codec, self._objective, generator, perceptual)
         return objective.total, objective.terms

@@ -24,6 +24,7 @@ from distillnerf_core.model.predictor import ScenePredictor
 from distillnerf_core.model.tensor_shapes import shape_problems
 from distillnerf_core.training.config import TrainConfig
 from distillnerf_core.training.optimizers import create_optimizers
+from distillnerf_core.training.perceptual import create_perceptual
 from distillnerf_core.training.pictures import draw_progress
 from distillnerf_core.training.processes import create_fabric, share_of_batch
 from distillnerf_core.training.run_state import load_run, save_run
@@ -76,8 +77,8 @@ class Trainer:
 
     Raises:
         DataError: If there are no frames.
-        ConfigurationError: If the batch cannot be shared evenly among the processes.
-        CheckpointError: If the predictor to start from has another architecture.
+        ConfigurationError: If the batch cannot be shared evenly among the processes, or files of LPIPS are not named.
+        CheckpointError: If the predictor to start from has another architecture, or files of LPIPS cannot be used.
     """
 
     def __init__(
@@ -103,7 +104,9 @@ class Trainer:
         if config.encoder_bfloat16:
             self.predictor.image_encoder.autocast_dtype = torch.bfloat16
         self.optimizers = create_optimizers(self.predictor, config.optimizer)
-        self._step_module = self.fabric.setup_module(TrainingStep(self.predictor, self.codec, config))
+        judge = create_perceptual(config)
+        step = TrainingStep(self.predictor, self.codec, config, None if judge is None else judge.to(self.device))
+        self._step_module = self.fabric.setup_module(step)
         self.averaged = {name: value.detach().clone() for name, value in self.predictor.state_dict().items()}
         self.before = {} if initial is None else initial.provenance
         self.history: list[dict[str, float]] = []

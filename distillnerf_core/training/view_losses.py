@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from distillnerf_core.evaluation.lpips import Lpips
 from distillnerf_core.frames import OtherViews, SupervisedFrame
 from distillnerf_core.language.feature_space import FeatureSpace
 from distillnerf_core.model.predictor import EncodedScene, ScenePredictor
@@ -29,6 +30,7 @@ def own_view_losses(
     codec: FeatureSpace,
     config: ObjectiveConfig,
     generator: torch.Generator,
+    perceptual: Lpips | None = None,
 ) -> dict[str, Tensor]:
     """Renders some columns of some cameras, and compares colour, distance and features with the glance itself."""
     rig = encoded.depth.rig
@@ -51,6 +53,8 @@ def own_view_losses(
         terms["features"] = feature_loss(views.language, window.rays(supervised.features), None, config.feature_error)
     if config.weights.structure:
         terms["structure"] = dissimilarity(views.rgb, picture)
+    if perceptual is not None:
+        terms["perceptual"] = perceptual(views.rgb, picture).mean()
     if config.weights.line_of_sight:
         terms["line_of_sight"] = line_of_sight_loss(rendered, distance.flatten(), config.sky_m)
     return terms

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from distillnerf_core.evaluation.lpips import Lpips
 from distillnerf_core.frames import OtherViews, SupervisedFrame
 from distillnerf_core.geometry.rays import camera_rays
 from distillnerf_core.language.codec import FeatureCodec
@@ -64,12 +65,13 @@ def test_frames_without_other_views_have_no_such_terms(
 def test_every_term_can_be_switched_on(
     small_architecture: PredictorConfig, flat_road: SupervisedFrame, others: OtherViews, codec: FeatureCodec
 ) -> None:
-    weights = LossWeights(structure=1.0, line_of_sight=1.0, features=1.0, other_features=1.0)
+    weights = LossWeights(structure=1.0, line_of_sight=1.0, features=1.0, other_features=1.0, perceptual=1.0)
     config = CONFIG.model_copy(update={"weights": weights})
     features = torch.rand(2, 8, 16, 32)
     frame = replace(flat_road, others=(replace(others, features=features),), features=features)
     generator = torch.Generator().manual_seed(1)
-    objective = compute_objective(ScenePredictor(small_architecture), frame, codec, config, generator)
+    lpips = Lpips((torch.nn.Identity(),), (torch.ones(3),))
+    objective = compute_objective(ScenePredictor(small_architecture), frame, codec, config, generator, lpips)
     assert objective.terms.keys() == {*LossWeights.model_fields} - (
         set() if "candidates" in objective.terms else {"candidates"}
     )
