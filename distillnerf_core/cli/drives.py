@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from distillnerf_core.data.drive import Drive
     from distillnerf_core.teachers.field.config import FieldTeacherConfig
     from distillnerf_core.teachers.field.drive_rays import SkyMasks
+    from distillnerf_core.teachers.fusion.config import FusionConfig
+    from distillnerf_core.teachers.fusion.mono_depth import MonoDepth
     from distillnerf_core.teachers.protocol import Teacher
 
 SceneOption = Annotated[
@@ -49,7 +51,19 @@ def _fusion(drive: "Drive", options: TeacherOptions) -> "Teacher":
     from distillnerf_core.teachers.fusion.teacher import FusionTeacher
 
     config = FusionConfig() if options.config is None else load_config(options.config, FusionConfig)
-    return FusionTeacher(drive, config)
+    return FusionTeacher(drive, config, _mono_depth(config))
+
+
+def _mono_depth(config: "FusionConfig") -> "MonoDepth | None":
+    """Loads the network that fills what the LiDAR does not reach, where the settings name one."""
+    import torch
+
+    from distillnerf_core.teachers.fusion.depth_network import load_depth_network
+
+    mono = config.mono_depth
+    if mono.folder is None:
+        return None
+    return load_depth_network(mono.folder, mono.short_side_px, "cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _field(drive: "Drive", options: TeacherOptions) -> "Teacher":

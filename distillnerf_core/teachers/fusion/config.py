@@ -1,5 +1,7 @@
 """Settings of the fusion of LiDAR; lengths in pixels are of an image 400 pixels wide and scale with the width."""
 
+from pathlib import Path
+
 import pydantic
 
 from distillnerf_core.configuration import Config
@@ -100,6 +102,22 @@ class SplattingConfig(Config):
     agreement: float = pydantic.Field(default=0.03, gt=0)
 
 
+class MonoDepthConfig(Config):
+    """Depth of a network for single images, where the LiDAR does not reach (section 13.1.4).
+
+    Attributes:
+        folder: Hugging Face folder of Depth Anything, best a metric one for outdoors; None: only what was measured.
+        short_side_px: Shorter side at which it sees an image.
+        confidence: Trust in it beside the next measured pixel.
+        spread_px: Trust falls to 1/e at this distance from measured pixels.
+    """
+
+    folder: Path | None = None
+    short_side_px: int = pydantic.Field(default=518, ge=14)
+    confidence: float = pydantic.Field(default=0.7, ge=0, le=1)
+    spread_px: float = pydantic.Field(default=100.0, gt=0)
+
+
 class FusionConfig(Config):
     """The teacher `fusion`.
 
@@ -109,6 +127,7 @@ class FusionConfig(Config):
         visibility: Removal of hidden points.
         completion: Completion to every pixel.
         splatting: Virtual views.
+        mono_depth: Depth of a network, where the LiDAR does not reach.
     """
 
     beams: BeamConfig = BeamConfig()
@@ -116,3 +135,4 @@ class FusionConfig(Config):
     visibility: VisibilityConfig = VisibilityConfig()
     completion: CompletionConfig = CompletionConfig()
     splatting: SplattingConfig = SplattingConfig()
+    mono_depth: MonoDepthConfig = MonoDepthConfig()

@@ -25,12 +25,13 @@ _KEPT_VIEWS = 32
 
 @dataclass(frozen=True)
 class _Estimate:
-    """Distance [height width] along unit rays, trust in it, sky, and trust in that."""
+    """Distance [height width] along unit rays, trust in it, sky, trust in that, and where points were measured."""
 
     distance_m: NDArray[np.floating]
     confidence: NDArray[np.floating]
     sky: NDArray[np.bool_]
     sky_certainty: NDArray[np.floating]
+    measured: NDArray[np.bool_]
 
 
 class FusionTeacher:
@@ -39,7 +40,7 @@ class FusionTeacher:
     Args:
         drive: The drive. Without LiDAR nothing is known.
         config: Settings.
-        mono_depth: Metric depth from one image, where there is such a network; None: only what the LiDAR supports.
+        mono_depth: Depth from one image, where there is such a network; None: only what the LiDAR supports.
     """
 
     name = "fusion"
@@ -56,8 +57,11 @@ class FusionTeacher:
     @property
     def settings(self) -> Mapping[str, Any]:
         """Configuration as plain JSON values."""
-        mono = None if self._mono_depth is None else self._mono_depth.name
-        return {**self._config.model_dump(mode="json"), "mono_depth": mono}
+        settings = self._config.model_dump(mode="json")
+        if self._mono_depth is None:
+            return {**settings, "mono_depth": None}
+        chosen = {name: value for name, value in settings["mono_depth"].items() if name != "folder"}
+        return {**settings, "mono_depth": {**chosen, "network": self._mono_depth.name}}
 
     def original_view(self, image: DriveImage, height: int, width: int) -> TaughtView:
         """Returns an image of the drive at a size, with its distances."""
@@ -116,10 +120,12 @@ class FusionTeacher:
         """Returns the view of an image, and where labelled objects are that move."""
         image = self._image_at[sweep, name]
         camera = PlacedCamera.of(image, height, width)
-        pixels = np.asarray(cv2.resize(self._drive.read_image(image), (width, height), interpolation=cv2.INTER_AREA))
+        recorded = self._drive.read_image(image)
+        pixels = np.asarray(cv2.resize(recorded, (width, height), interpolation=cv2.INTER_AREA))
         measured = self._measured(camera, pixels, image.stamp_ns)
         if self._mono_depth is not None:
-            measured = self._aligned(self._mono_depth, camera, pixels, measured)
+            inverse = self._mono_depth.inverse_depth(recorded, image.intrinsics)
+            measured = self._filled(self._mono_depth, camera, _fitted(inverse, height, width), measured)
         sky = measured.sky
         distance = np.where(sky, np.nan, measured.distance_m).astype(np.float32)
         confidence = np.where(sky, measured.sky_certainty, np.where(np.isnan(distance), 0.0, measured.confidence))
@@ -150,17 +156,25 @@ class FusionTeacher:
             confidence=self._confidence(away, filled.residual),
             sky=upper.sky,
             sky_certainty=upper.certainty,
+            measured=~continued,
         )
 
-    def _aligned(
-        self, mono_depth: MonoDepth, camera: PlacedCamera, pixels: NDArray[np.uint8], measured: _Estimate
-    ) -> _Estimate:
-        """Lets a network fill what was measured nowhere near (section 13.1.4)."""
+    def _filled(self, network: MonoDepth, camera: PlacedCamera, inverse: Floats, measured: _Estimate) -> _Estimate:
+        """Takes a network's word where nothing was measured and no guess is trusted more (section 13.1.4)."""
         stretch = _stretch(camera, camera.unit_rays())
-        known = np.where(measured.sky, np.nan, measured.distance_m / stretch)
-        aligned = align_depth(mono_depth.z_depth(pixels, camera.intrinsics), known, measured.confidence)
-        confidence = self._confidence(aligned.distance_px * REFERENCE_WIDTH_PX / camera.width, aligned.log_residual)
-        return replace(measured, distance_m=aligned.z_depth_m * stretch, confidence=confidence)
+        known = np.where(measured.measured & ~measured.sky, measured.distance_m / stretch, np.nan)
+        aligned = align_depth(inverse, known, measured.confidence, network.metric)
+        away = aligned.distance_px * REFERENCE_WIDTH_PX / camera.width
+        config = self._config.mono_depth
+        residual = np.abs(aligned.log_residual) / self._config.completion.residual_scale
+        confidence = config.confidence * np.exp(-away / config.spread_px) * np.exp(-residual)
+        guessed = np.where(np.isnan(measured.distance_m), 0.0, measured.confidence)
+        taken = ~measured.measured & (confidence > guessed) & np.isfinite(aligned.z_depth_m)
+        return replace(
+            measured,
+            distance_m=np.where(taken, aligned.z_depth_m * stretch, measured.distance_m),
+            confidence=np.where(taken, confidence, measured.confidence),
+        )
 
     def _confidence(self, away_px: NDArray[np.floating], residual: NDArray[np.floating]) -> NDArray[np.floating]:
         """exp(-distance / tau) exp(-|residual| / kappa), section 13.1.6."""
@@ -179,6 +193,10 @@ class FusionTeacher:
                 continue
             inside[inside_box(points, pose, np.array(track.size_lwh_m) * self._config.map.box_scale)] = True
         return inside.reshape(distance_m.shape)
+
+
+def _fitted(inverse: Floats, height: int, width: int) -> Floats:
+    return np.asarray(cv2.resize(inverse, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
 def _stretch(camera: PlacedCamera, unit_rays: Floats) -> Floats:

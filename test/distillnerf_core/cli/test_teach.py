@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from distillnerf_core.cli.teach import app
 from distillnerf_core.data import drive_sources
-from distillnerf_core.errors import ConfigurationError, DataError
+from distillnerf_core.errors import CheckpointError, ConfigurationError, DataError
 from distillnerf_core.teachers.field.config import SMALL
 from distillnerf_core.teachers.targets import TaughtDrive
 
@@ -59,6 +59,17 @@ def test_the_field_is_trained_and_taught(tmp_path: Path, monkeypatch: pytest.Mon
     assert "3 images of 32 x 18 pixels" in done.output
     assert TaughtDrive(tmp_path / "taught").index.teacher == "field"
     assert (tmp_path / "taught_field_run" / "field.safetensors").is_file()
+
+
+def test_a_network_of_depth_is_asked_where_the_settings_name_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drive = AnalyticDrive((WALL,), speed_m_s=4.0)
+    monkeypatch.setattr(drive_sources, "open_drive", lambda *_: drive)
+    config = tmp_path / "fusion.yaml"
+    config.write_text(yaml.safe_dump({"mono_depth": {"folder": str(tmp_path / "none")}}))
+    with pytest.raises(CheckpointError, match="hf download depth-anything"):
+        RUN.invoke(app, ["street", "--config", str(config), "--out", str(tmp_path / "out")], catch_exceptions=False)
 
 
 def test_what_can_be_opened(tmp_path: Path) -> None:

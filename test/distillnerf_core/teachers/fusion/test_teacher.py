@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from distillnerf_core.data.drive import FloatArray
 from distillnerf_core.teachers.fusion.config import FusionConfig
+from distillnerf_core.teachers.fusion.mono_depth import MonoDepth
 from distillnerf_core.teachers.fusion.teacher import FusionTeacher
 from distillnerf_core.teachers.placed_camera import Floats, PlacedCamera
 from distillnerf_core.teachers.protocol import VIRTUAL_OFFSETS_M, Teacher
@@ -128,12 +129,13 @@ class _FlawedNetwork:
 
     drive: AnalyticDrive
     name: str = "flawed"
+    metric: bool = True
 
-    def z_depth(self, pixels: NDArray[np.uint8], intrinsics: FloatArray) -> Floats:
+    def inverse_depth(self, pixels: NDArray[np.uint8], intrinsics: FloatArray) -> Floats:
         camera = PlacedCamera.of(self.drive.images[1], HEIGHT, WIDTH)
         forward = camera.unit_rays() @ camera.camera_to_world[:3, 2]
         depth = np.minimum(_truth(self.drive, 1), 200.0) * forward
-        return np.asarray(depth * 0.6 * np.linspace(0.9, 1.2, WIDTH), dtype=np.float32)
+        return np.asarray(1.0 / (depth * 0.6 * np.linspace(0.9, 1.2, WIDTH)), dtype=np.float32)
 
 
 def test_a_network_fills_what_the_lidar_does_not_reach() -> None:
@@ -142,12 +144,33 @@ def test_a_network_fills_what_the_lidar_does_not_reach() -> None:
         update={"completion": FusionConfig().completion.model_copy(update={"upward_px": 0.0})}
     )
     without = FusionTeacher(drive, blind).original_view(drive.images[1], HEIGHT, WIDTH)
-    teacher = FusionTeacher(drive, blind, _FlawedNetwork(drive))
+    network = _FlawedNetwork(drive)
+    assert isinstance(network, MonoDepth)
+    teacher = FusionTeacher(drive, blind, network)
     with_network = teacher.original_view(drive.images[1], HEIGHT, WIDTH)
     assert np.isnan(without.ray_distance_m).mean() > 0.1
     assert not np.isnan(with_network.ray_distance_m).any()
     assert _relative_error(with_network.ray_distance_m, _truth(drive, 1)).mean() < 0.03
-    assert teacher.settings["mono_depth"] == "flawed"
+    # What was measured stays; what was not is trusted less.
+    measured = ~np.isnan(without.ray_distance_m)
+    np.testing.assert_array_equal(with_network.ray_distance_m[measured], without.ray_distance_m[measured])
+    assert with_network.confidence[~measured].min() > 0.1
+    assert with_network.confidence[~measured].max() <= blind.mono_depth.confidence < without.confidence[measured].max()
+    assert teacher.settings["mono_depth"]["network"] == "flawed"
+    assert "folder" not in teacher.settings["mono_depth"]
+    assert FusionTeacher(drive, blind).settings["mono_depth"] is None
+
+
+def test_a_network_takes_the_place_of_guesses_that_are_trusted_less() -> None:
+    """Surfaces continued upright are right about this wall; far above the beams the network has more say."""
+    drive = _drive(WALL)
+    without = FusionTeacher(drive, FusionConfig()).original_view(drive.images[1], HEIGHT, WIDTH)
+    with_network = FusionTeacher(drive, FusionConfig(), _FlawedNetwork(drive)).original_view(
+        drive.images[1], HEIGHT, WIDTH
+    )
+    changed = with_network.ray_distance_m != without.ray_distance_m
+    assert changed[0].mean() > 0.9 and not changed[60:].any()
+    assert (with_network.confidence >= without.confidence).all()
 
 
 def test_without_lidar_nothing_is_claimed() -> None:
