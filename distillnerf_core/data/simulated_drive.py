@@ -17,8 +17,9 @@ from distillnerf_core.language.classes import CLASS_NAMES, OBJECT_CLASSES
 from distillnerf_core.simulation.camera_effects import CameraEffects
 from distillnerf_core.simulation.lidar import LidarConfig
 from distillnerf_core.simulation.lidar_sweep import LidarSweep, sweep_lidar
-from distillnerf_core.simulation.object_boxes import bound_objects
+from distillnerf_core.simulation.object_boxes import ObjectBoxes, bound_objects
 from distillnerf_core.simulation.optical_flow import optical_flow, surface_velocity
+from distillnerf_core.simulation.primitives import travelled_s
 from distillnerf_core.simulation.rig import CAMERA_NAMES, nuscenes_rig
 from distillnerf_core.simulation.scene import StreetScene, sample_scene
 from distillnerf_core.simulation.simulator import SimulationConfig, exposure_ns, reference_stamp_ns, render_placed
@@ -60,7 +61,7 @@ class SimulatedView:
         ray_distance_m: Distance [height width] along unit rays, +inf for the sky.
         labels: Occ3D class [height width], 17 for the sky.
         instances: Object number [height width] from 1; 0 for road and sky. See `SimulatedDrive.track_of`.
-        moving: Whether [height width] the pixel shows an object that moves.
+        moving: Whether [height width] the pixel shows an object that moves at the time.
     """
 
     pixels: NDArray[np.uint8]
@@ -78,7 +79,7 @@ class SimulatedFlow:
         flow_px: Target pixel minus source pixel [height width 2], (column, row); NaN for the sky and for points that
             are not in front of the target camera.
         visible: Whether [height width] the point is inside the target image and not hidden there.
-        moving: Whether [height width] the point is on an object that moves.
+        moving: Whether [height width] the point is on an object that moves at the time of the image.
     """
 
     flow_px: NDArray[np.float32]
@@ -158,16 +159,25 @@ class SimulatedDrive:
         """All vehicles, people, barriers and cones, whether they are ever seen or not, exact at all times."""
         last = max(self.images[-1].stamp_ns, *self.scan_stamps_ns, START_NS + 1)
         stamps = np.unique(np.array([START_NS, *self.sweep_stamps_ns, last], dtype=np.int64))
-        boxes = bound_objects(self.scene.primitives.to("cpu"), OBJECT_CLASSES)
-        places = boxes.box_to_world.numpy()[:, None].repeat(len(stamps), axis=1)
-        seconds = (stamps - START_NS) * 1e-9
-        places[:, :, :3, 3] += seconds[None, :, None] * boxes.velocity_m_s.double().numpy()[:, None]
-        return tuple(
-            BoxTrack(self.track_of(number), CLASS_NAMES[label], (size[0], size[1], size[2]), stamps, poses)
-            for number, label, size, poses in zip(
-                boxes.instance.tolist(), boxes.label.tolist(), boxes.size_lwh_m.tolist(), places, strict=True
-            )
-        )
+        return tuple(self._track(number, stamps) for number in range(len(self._boxes.instance)))
+
+    @cached_property
+    def _boxes(self) -> ObjectBoxes:
+        return bound_objects(self.scene.primitives.to("cpu"), OBJECT_CLASSES)
+
+    def _track(self, number: int, stamps: NDArray[np.int64]) -> BoxTrack:
+        """Returns the track of a box at some times, and when it starts and stops between them."""
+        boxes = self._boxes
+        moving_s = boxes.moving_s[number].double()
+        turns = (moving_s[moving_s.isfinite()] * 1e9).round().long().numpy() + START_NS
+        stamps = np.unique((*stamps, *turns[(turns > stamps[0]) & (turns < stamps[-1])]))
+        places = boxes.box_to_world[number].numpy()[None].repeat(len(stamps), axis=0)
+        seconds = torch.from_numpy((stamps - START_NS) * 1e-9)
+        travelled = travelled_s(moving_s.expand(len(stamps), 2), seconds).numpy()
+        places[:, :3, 3] += travelled[:, None] * boxes.velocity_m_s[number].double().numpy()
+        length, width, height = boxes.size_lwh_m[number].tolist()
+        name = CLASS_NAMES[int(boxes.label[number])]
+        return BoxTrack(self.track_of(int(boxes.instance[number])), name, (length, width, height), stamps, places)
 
     @staticmethod
     def track_of(instance: int) -> str:
@@ -256,12 +266,13 @@ class SimulatedDrive:
         """
         camera = _placed(camera_to_world, intrinsics, height, width)
         image, geometry = render_placed(self.scene, camera, stamp_ns - START_NS, self.config.simulation)
+        seconds = (stamp_ns - START_NS) * 1e-9
         return SimulatedView(
             pixels=(image * 255.0).round().byte().permute(1, 2, 0).cpu().numpy(),
             ray_distance_m=geometry.distance_m.cpu().numpy(),
             labels=geometry.labels.cpu().numpy(),
             instances=geometry.instances.cpu().numpy(),
-            moving=(surface_velocity(self.scene.primitives, geometry).norm(dim=-1) > 0).cpu().numpy(),
+            moving=(surface_velocity(self.scene.primitives, geometry, seconds).norm(dim=-1) > 0).cpu().numpy(),
         )
 
     def _start_ns(self, sweep: int) -> int:

@@ -34,19 +34,23 @@ class Look:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where an object stands on the street, metres and radians, and how it moves."""
+    """Where an object stands on the street at time zero, metres and radians, and how it moves along its heading.
+
+    Before and after the two times of `moving_s`, in seconds, it stands.
+    """
 
     x: float
     y: float
     z: float = 0.0
     yaw: float = 0.0
     speed_m_s: float = 0.0
+    moving_s: tuple[float, float] = (-math.inf, math.inf)
 
     def offset(self, forward: float, left: float = 0.0) -> "Pose":
         """Returns the pose shifted in its own frame, moving alike."""
         cos, sin = math.cos(self.yaw), math.sin(self.yaw)
         x, y = self.x + cos * forward - sin * left, self.y + sin * forward + cos * left
-        return Pose(x, y, self.z, self.yaw, self.speed_m_s)
+        return Pose(x, y, self.z, self.yaw, self.speed_m_s, self.moving_s)
 
     def turned(self, angle: float) -> "Pose":
         """Returns a standing pose at the same place with another heading."""
@@ -67,7 +71,7 @@ class StreetBuilder:
 
     def build(self) -> Primitives:
         """Returns all parts as primitives on the CPU."""
-        table = torch.tensor(self._rows, dtype=torch.float32).reshape(-1, 33)
+        table = torch.tensor(self._rows, dtype=torch.float32).reshape(-1, 35)
         whole = table[:, [0, 17, 18, 19]].long()
         return Primitives(
             shape=whole[:, 0],
@@ -76,6 +80,7 @@ class StreetBuilder:
             half_size_m=table[:, 13:16],
             taper=table[:, 16],
             velocity_m_s=table[:, 30:33],
+            moving_s=table[:, 33:35],
             label=whole[:, 1],
             instance=whole[:, 2],
             material=whole[:, 3],
@@ -138,7 +143,8 @@ class ObjectBuilder:
         velocity = (pose.speed_m_s * math.cos(pose.yaw), pose.speed_m_s * math.sin(pose.yaw), 0.0)
         texture = (*look.texture, 0.0, 0.0, 0.0, 0.0)[:4]
         numbers: Sequence[float] = (self._label, self._instance, look.material)
-        row = (shape, *place, *turn.ravel(), *half, taper, *numbers, *look.color, *look.accent, *texture, *velocity)
+        motion = (*velocity, *pose.moving_s)
+        row = (shape, *place, *turn.ravel(), *half, taper, *numbers, *look.color, *look.accent, *texture, *motion)
         self._rows.append(tuple(float(value) for value in row))
 
 

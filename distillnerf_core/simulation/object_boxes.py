@@ -12,14 +12,15 @@ from distillnerf_core.simulation.primitives import Primitives, Shape
 
 @dataclass(frozen=True)
 class ObjectBoxes:
-    """Upright boxes at time zero and their constant velocities; x of a box points along the object's heading.
+    """Upright boxes at time zero and their motion; x of a box points along the object's heading.
 
     Attributes:
         instance: Number of the object.
         label: Occ3D class.
         size_lwh_m: Length, width and height.
         box_to_world: Pose of the box's middle at time zero, float64.
-        velocity_m_s: World frame.
+        velocity_m_s: While it moves, world frame.
+        moving_s: First and last time at which it moves.
     """
 
     instance: Int[Tensor, " objects"]
@@ -27,6 +28,7 @@ class ObjectBoxes:
     size_lwh_m: Float[Tensor, "objects 3"]
     box_to_world: Float[Tensor, "objects 4 4"]
     velocity_m_s: Float[Tensor, "objects 3"]
+    moving_s: Float[Tensor, "objects 2"]
 
 
 def bound_objects(primitives: Primitives, labels: Sequence[int]) -> ObjectBoxes:
@@ -53,7 +55,8 @@ def bound_objects(primitives: Primitives, labels: Sequence[int]) -> ObjectBoxes:
     pose = torch.eye(4, dtype=torch.float64, device=low.device).repeat(count, 1, 1)
     pose[:, :3, :3] = heading
     pose[:, :3, 3] = torch.einsum("nij,nj->ni", heading, (low + high) / 2)
-    return ObjectBoxes(instance, parts.label[first], high - low, pose, parts.velocity_m_s[first])
+    motion = (parts.velocity_m_s[first], parts.moving_s[first])
+    return ObjectBoxes(instance, parts.label[first], high - low, pose, *motion)
 
 
 def _yaw_rotation(yaw: Float[Tensor, " objects"]) -> Float[Tensor, "objects 3 3"]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from distillnerf_core.geometry.cameras import CameraRig
 from distillnerf_core.geometry.rays import camera_rays
 from distillnerf_core.geometry.transforms import invert_rigid
-from distillnerf_core.simulation.primitives import Primitives
+from distillnerf_core.simulation.primitives import Primitives, travelled_s
 from distillnerf_core.simulation.ray_bundles import RayBundles, cast_bundles
 from distillnerf_core.simulation.renderer import Geometry, cast_geometry
 from distillnerf_core.simulation.scene import StreetScene
@@ -28,7 +28,7 @@ class OpticalFlow:
         flow_px: Target pixel minus source pixel (column, row) of the point at each source pixel's centre; NaN for the
             sky and for points that are not in front of the target camera.
         visible: Whether the point is inside the target picture and not hidden there.
-        moving: Whether the point is on an object that moves.
+        moving: Whether the point is on an object that moves at the time of the picture.
     """
 
     flow_px: Float[Tensor, "height width 2"]
@@ -50,9 +50,9 @@ def optical_flow(
     """
     rays = camera_rays(source)
     geometry = cast_geometry(scene, source_seconds, rays.origins_m[0, 0, 0], rays.directions[0])
-    velocity = surface_velocity(scene.primitives, geometry)
     points = rays.origins_m[0] + geometry.distance_m[..., None] * rays.directions[0]
-    moved = points + (target_seconds - source_seconds) * velocity
+    moved = points + surface_motion(scene.primitives, geometry, source_seconds, target_seconds)
+    moving = surface_velocity(scene.primitives, geometry, source_seconds).norm(dim=-1) > 0
     pixels, depth = _project(target, moved)
     there = geometry.distance_m.isfinite() & (depth > 1e-3)
     size = pixels.new_tensor((target.width, target.height))
@@ -60,13 +60,25 @@ def optical_flow(
     visible = inside & ~_hidden(scene, target, target_seconds, moved, inside)
     rows, columns = torch.meshgrid(*(torch.arange(n, device=depth.device) + 0.5 for n in depth.shape), indexing="ij")
     flow = torch.where(there[..., None], pixels - torch.stack((columns, rows), dim=-1), torch.nan)
-    return OpticalFlow(flow, visible, velocity.norm(dim=-1) > 0)
+    return OpticalFlow(flow, visible, moving)
 
 
-def surface_velocity(primitives: Primitives, geometry: Geometry) -> Float[Tensor, "height width 3"]:
-    """Returns how fast the surface of each pixel moves, world frame; 0 for road and sky."""
-    velocity = primitives.velocity_m_s[geometry.primitive.clamp(min=0)]
-    return velocity * (geometry.primitive >= 0)[..., None]
+def surface_velocity(primitives: Primitives, geometry: Geometry, seconds: float) -> Float[Tensor, "height width 3"]:
+    """Returns how fast the surface of each pixel moves at a time, world frame; 0 for road and sky."""
+    which = geometry.primitive.clamp(min=0)
+    first, last = primitives.moving_s[which].unbind(-1)
+    moves = (geometry.primitive >= 0) & (first <= seconds) & (seconds <= last)
+    return primitives.velocity_m_s[which] * moves[..., None]
+
+
+def surface_motion(
+    primitives: Primitives, geometry: Geometry, start_seconds: float, end_seconds: float
+) -> Float[Tensor, "height width 3"]:
+    """Returns how far the surface of each pixel moves between two times, world frame, metres; 0 for road and sky."""
+    which = geometry.primitive.clamp(min=0)
+    moving_s = primitives.moving_s[which].double()
+    travelled = travelled_s(moving_s, end_seconds) - travelled_s(moving_s, start_seconds)
+    return primitives.velocity_m_s[which] * (travelled.float() * (geometry.primitive >= 0))[..., None]
 
 
 def _project(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from distillnerf_core.frames import OtherViews
 from distillnerf_core.geometry.transforms import invert_rigid
-from distillnerf_core.simulation.optical_flow import surface_velocity
+from distillnerf_core.simulation.optical_flow import surface_motion
 from distillnerf_core.simulation.primitives import Primitives
 from distillnerf_core.simulation.rig import nuscenes_rig
 from distillnerf_core.simulation.scene import StreetScene
@@ -41,8 +41,8 @@ def simulate_others(
         config: image size and quality.
 
     Returns:
-        Pictures and exact distances; weights are 0 on what moves, where another time is shown, and in cameras that
-        have been put into a solid, and 1 elsewhere.
+        Pictures and exact distances; weights are 0 on what has moved or will move, where another time is shown, and
+        in cameras that have been put into a solid, and 1 elsewhere.
     """
     config = config or SimulationConfig()
     shift_ns = {"next": KEY_INTERVAL_NS, "previous": -KEY_INTERVAL_NS}.get(name, 0)
@@ -55,11 +55,11 @@ def simulate_others(
     for camera, stamp in enumerate(stamps):
         placed = replace(mounted.select([camera]), camera_to_ego=in_world[camera : camera + 1].float())
         image, geometry = render_placed(scene, placed, stamp, config)
-        still = surface_velocity(scene.primitives, geometry).norm(dim=-1) == 0 if shift_ns else geometry.labels >= 0
+        motion = surface_motion(scene.primitives, geometry, stamp * 1e-9, (stamp - shift_ns) * 1e-9)
         blocked = _inside_solid(scene.primitives.at_time(stamp * 1e-9), placed.camera_to_ego[0, :3, 3])
         images.append(image)
         distances.append(geometry.distance_m)
-        weights.append((still & ~blocked).float())
+        weights.append(((motion.norm(dim=-1) == 0) & ~blocked).float())
     to_ego = invert_rigid(scene.path.pose(reference_stamp_ns(sweep_start_ns) * 1e-9))
     rig = replace(mounted, camera_to_ego=(to_ego @ in_world).float())
     return OtherViews(name, rig, torch.stack(images), torch.stack(distances), torch.stack(weights))

@@ -35,7 +35,7 @@ class Material(IntEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Primitives:
-    """Oriented solids in the world frame (metres) with their looks, labels and constant velocities."""
+    """Oriented solids in the world frame (metres) with their looks, labels and motions along straight lines."""
 
     shape: Int[Tensor, " primitives"]
     """Value of `Shape`."""
@@ -47,6 +47,9 @@ class Primitives:
     taper: Float[Tensor, " primitives"]
     """Top radius over bottom radius of a frustum; 1 for other shapes."""
     velocity_m_s: Float[Tensor, "primitives 3"]
+    """While it moves."""
+    moving_s: Float[Tensor, "primitives 2"]
+    """First and last time at which it moves, before and after which it stands; infinite if it always moves."""
     label: Int[Tensor, " primitives"]
     """Occ3D class id."""
     instance: Int[Tensor, " primitives"]
@@ -73,11 +76,24 @@ class Primitives:
 
     def at_time(self, seconds: float) -> "Primitives":
         """Return the primitives where they are `seconds` after time zero."""
-        return dataclasses.replace(self, center_m=self.center_m + seconds * self.velocity_m_s)
+        travelled = travelled_s(self.moving_s, seconds)
+        return dataclasses.replace(self, center_m=self.center_m + travelled[:, None] * self.velocity_m_s)
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> "Primitives":
         fields = dataclasses.fields(self)
         return Primitives(**{field.name: function(getattr(self, field.name)) for field in fields})
+
+
+def travelled_s(moving_s: Float[Tensor, "... 2"], seconds: float | Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Return for how long something has moved since time zero, negative before it.
+
+    Args:
+        moving_s: First and last time at which it moves.
+        seconds: Time after time zero; its shape and that of the result are broadcast.
+    """
+    first, last = moving_s.unbind(-1)
+    now = seconds if isinstance(seconds, Tensor) else torch.full_like(first, seconds)
+    return torch.minimum(torch.maximum(now, first), last) - torch.zeros_like(first).clamp(min=first, max=last)
 
 
 def bounding_half_size(primitives: Primitives) -> Float[Tensor, "primitives 3"]:

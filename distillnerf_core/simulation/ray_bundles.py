@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from distillnerf_core.simulation.intersections import components
-from distillnerf_core.simulation.primitives import Primitives, Shape, bounding_half_size
+from distillnerf_core.simulation.primitives import Primitives, Shape, bounding_half_size, travelled_s
 from distillnerf_core.simulation.ray_casting import intersect, rotate_to_local
 from distillnerf_core.simulation.renderer import ROAD_LABEL, ROAD_REACH_M
 from distillnerf_core.simulation.tiles import compact
@@ -80,11 +80,12 @@ def bundle_candidates(bundles: RayBundles, primitives: Primitives) -> Bool[Tenso
     """
     planes, bounded = _bounding_planes(bundles.directions)
     axes = (primitives.rotation * bounding_half_size(primitives)[:, None, :]).permute(2, 1, 0)
+    travelled = travelled_s(primitives.moving_s[None], bundles.seconds[:, None])
     possible = torch.ones(len(bundles.seconds), len(primitives), dtype=torch.bool, device=axes.device)
     for plane in planes:
         reach = (plane @ axes[0]).abs() + (plane @ axes[1]).abs() + (plane @ axes[2]).abs() + 1e-3
         place = plane @ primitives.center_m.T - (plane * bundles.origins_m).sum(dim=1, keepdim=True)
-        moved = place + bundles.seconds[:, None] * (plane @ primitives.velocity_m_s.T)
+        moved = place + travelled * (plane @ primitives.velocity_m_s.T)
         possible &= moved + reach >= 0
     return possible | ~bounded[:, None]
 
@@ -119,7 +120,8 @@ def _cast_shape(
     for slot, active in enumerate((lists >= 0).sum(dim=0).tolist()):
         which = lists[:active, slot]
         rotation, half = primitives.rotation[which], components(primitives.half_size_m[which, :, None], 1)
-        center = primitives.center_m[which] + seconds[:active, None] * primitives.velocity_m_s[which]
+        travelled = travelled_s(primitives.moving_s[which], seconds[:active])
+        center = primitives.center_m[which] + travelled[:, None] * primitives.velocity_m_s[which]
         local = torch.einsum("nij,ni->nj", rotation, origins[:active] - center)
         ray = rotate_to_local(rotation, components(directions[:, :active], 0))
         found = intersect(kind, components(local[..., None], 1), ray, half, primitives.taper[which, None])

@@ -36,8 +36,8 @@ class RightOfWay:
         return np.arange(-0.5, max(self.seconds, _LEAST_S) + 0.5, _STEP_S)
 
     def reserve_path(self, path: EgoPath, margin_m: float) -> None:
-        """Gives the vehicle the right of way, with a margin before and behind it and a quarter of it aside."""
-        front, rear, aside = EGO_FRONT_M + margin_m, EGO_REAR_M + margin_m, EGO_WIDTH_M / 2 + margin_m / 4
+        """Gives the vehicle the right of way, with a margin before and behind it and an eighth of it aside."""
+        front, rear, aside = EGO_FRONT_M + margin_m, EGO_REAR_M + margin_m, EGO_WIDTH_M / 2 + margin_m / 8
         corners = np.array([(front, aside), (front, -aside), (-rear, aside), (-rear, -aside)])
         poses = [path.pose(float(time)).numpy() for time in self.times_s]
         places = np.stack([corners @ pose[:2, :2].T + pose[:2, 3] for pose in poses])
@@ -65,7 +65,7 @@ class RightOfWay:
     def _outline(self, pose: Pose, length_m: float, width_m: float) -> Outline:
         cos, sin = abs(math.cos(pose.yaw)), abs(math.sin(pose.yaw))
         half = np.array((cos * length_m + sin * width_m, sin * length_m + cos * width_m)) / 2
-        way = self.times_s[:, None] * pose.speed_m_s
+        way = (self.times_s.clip(*pose.moving_s) - np.clip(0.0, *pose.moving_s))[:, None] * pose.speed_m_s
         middle = np.array((pose.x, pose.y)) + way * np.array((math.cos(pose.yaw), math.sin(pose.yaw)))
         return np.concatenate((middle - half, middle + half), axis=1)
 
