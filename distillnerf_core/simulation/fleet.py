@@ -7,6 +7,8 @@ from distillnerf_core.simulation.vehicles import VehicleMaker, add_bus, add_car,
 
 VEHICLE_WIDTH_M = 2.3
 """Room across that a vehicle needs."""
+PERSON_M = 0.8
+"""Room that a person needs."""
 _FLEET: tuple[tuple[VehicleMaker, float, float], ...] = (
     # maker, length it needs, share
     (add_car, 5.6, 0.66),

@@ -72,12 +72,17 @@ class StreetLayout:
         return self.crossing_x is not None and abs(x - self.crossing_x) < self.crossing_half + margin
 
 
-def sample_layout(rng: np.random.Generator) -> StreetLayout:
-    """Draws a street plan."""
+def sample_layout(rng: np.random.Generator, crossing: float = 0.5) -> StreetLayout:
+    """Draws a street plan.
+
+    Args:
+        rng: source of randomness.
+        crossing: probability of a crossing street.
+    """
     lanes = int(rng.choice([1, 1, 2, 2, 3]))
     median = between(rng, 1.2, 4.0) if lanes > 1 and rng.random() < 0.45 else 0.0
     parking = 2.3 if rng.random() < 0.6 else 0.0
-    has_crossing = rng.random() < 0.5
+    has_crossing = rng.random() < crossing
     return StreetLayout(
         drives_on_right=bool(rng.random() < 0.5),
         lanes=lanes,

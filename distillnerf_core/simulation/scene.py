@@ -6,21 +6,17 @@ import numpy as np
 import torch
 
 from distillnerf_core.simulation.builder import StreetBuilder
-from distillnerf_core.simulation.course import STRAIGHT
 from distillnerf_core.simulation.ego_path import EgoPath
+from distillnerf_core.simulation.encounters import add_encounters, make_place
 from distillnerf_core.simulation.ground import add_ground
 from distillnerf_core.simulation.layout import StreetLayout, sample_layout
 from distillnerf_core.simulation.light import Light, at_dusk, sample_light
 from distillnerf_core.simulation.manoeuvres import DrivePlan, plan_drive
 from distillnerf_core.simulation.palette import between
 from distillnerf_core.simulation.primitives import Primitives
-from distillnerf_core.simulation.right_of_way import RightOfWay
 from distillnerf_core.simulation.roadside import add_roadside
 from distillnerf_core.simulation.style import StreetStyle
 from distillnerf_core.simulation.traffic import add_traffic
-
-_EGO_MARGIN_M = 3.0
-"""Distance that others keep from the vehicle in its manoeuvres."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +55,10 @@ def sample_scene(seed: int, style: StreetStyle | None = None) -> StreetScene:
     """
     style = style or StreetStyle()
     rng = np.random.default_rng(seed)
-    layout = sample_layout(rng)
+    layout = sample_layout(rng, style.crossing)
     lane = int(rng.integers(layout.lanes))
     speed = between(rng, style.slowest_m_s, style.fastest_m_s) if rng.random() < style.driving else 0.0
-    layout = replace(layout, extension_m=speed * style.seconds)
+    layout = make_place(rng, replace(layout, extension_m=speed * style.seconds), style)
     path = EgoPath(
         y=layout.side * layout.lane_y(lane) + 0.5 * between(rng, -0.4, 0.4),
         speed_m_s=speed,
@@ -71,20 +67,12 @@ def sample_scene(seed: int, style: StreetStyle | None = None) -> StreetScene:
     )
     plan = plan_drive(rng, DrivePlan(layout, (lane,), path), style.manoeuvre, style.seconds)
     layout, path = plan.layout, plan.path
-    street, room = StreetBuilder(), _right_of_way(path, style.seconds)
+    street = StreetBuilder()
     add_ground(street, rng, layout)
     add_roadside(street, rng, layout)
+    room = add_encounters(street, rng, layout, path, style)
     add_traffic(street, rng, layout, plan.lanes, path.speed_m_s, style.seconds, room)
     return StreetScene(seed, layout, street.build(), _light(rng, style), path, between(rng, 0.26, 0.42), style.wetness)
-
-
-def _right_of_way(path: EgoPath, seconds: float) -> RightOfWay | None:
-    """Returns the right of way of a vehicle that leaves its lane; None where all keep to theirs."""
-    if path.course == STRAIGHT:
-        return None
-    room = RightOfWay(seconds)
-    room.reserve_path(path, _EGO_MARGIN_M)
-    return room
 
 
 def _light(rng: np.random.Generator, style: StreetStyle) -> Light:

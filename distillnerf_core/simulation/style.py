@@ -22,6 +22,9 @@ class StreetStyle(Config):
         wetness: How much water stands on the asphalt, 0 to 1; it mirrors what stands around.
         manoeuvre: What a vehicle that drives does: it goes `straight` on; changes to a neighbouring lane
             (`lane_change`); turns into a crossing street, no faster than it can (`turn`); or one of these (`any`).
+        crossing: Share of the streets that another street crosses; those in which the vehicle turns always have one.
+        cross_traffic: How much traffic there is on the crossing street, 0 to 1; vehicles wait there in any case.
+        occluded: Most people who step onto the road from behind parked vehicles, before the vehicle.
     """
 
     seconds: float = pydantic.Field(default=0.0, ge=0, le=60)
@@ -31,6 +34,9 @@ class StreetStyle(Config):
     daytime: Literal["day", "dusk"] = "day"
     wetness: float = pydantic.Field(default=0.0, ge=0, le=1)
     manoeuvre: Manoeuvre = "straight"
+    crossing: float = pydantic.Field(default=0.5, ge=0, le=1)
+    cross_traffic: float = pydantic.Field(default=0.0, ge=0, le=1)
+    occluded: int = pydantic.Field(default=0, ge=0, le=20)
 
     @pydantic.model_validator(mode="after")
     def _check_speeds(self) -> "StreetStyle":

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from distillnerf_core.simulation.builder import Pose, StreetBuilder
-from distillnerf_core.simulation.cross_traffic import add_waiting_vehicles
-from distillnerf_core.simulation.fleet import VEHICLE_WIDTH_M, draw_vehicle
+from distillnerf_core.simulation.fleet import PERSON_M, VEHICLE_WIDTH_M, draw_vehicle
 from distillnerf_core.simulation.ground import KERB_M
 from distillnerf_core.simulation.layout import StreetLayout
 from distillnerf_core.simulation.palette import between, pick
@@ -18,8 +17,6 @@ from distillnerf_core.simulation.street_furniture import add_barrier, add_cone
 from distillnerf_core.simulation.vehicles import add_car, add_construction_vehicle
 
 REACH_M = 110.0
-_PERSON_M = 0.8
-"""Room that a person needs."""
 
 
 def add_traffic(
@@ -40,11 +37,9 @@ def add_traffic(
         ego_lanes: lanes of the vehicle, 0 is the innermost.
         ego_speed_m_s: its speed.
         seconds: how long lanes that move otherwise than the vehicle shall be filled around it.
-        room: who has the right of way; others are left out. None: the vehicle drives straight on, and those who cross
-            its street wait.
+        room: who has the right of way, those who cross the street among them; others are left out. None: nobody has,
+            and vehicles wait to cross.
     """
-    if room is not None and layout.crossing_x is not None:
-        add_waiting_vehicles(street, rng, layout, layout.crossing_x, room)
     for direction in (1.0, -1.0):
         for lane in range(layout.lanes):
             own = direction > 0 and lane in ego_lanes
@@ -157,7 +152,7 @@ def _add_pedestrians(
         speed = between(rng, 0.7, 1.7) if rng.random() < 0.75 else 0.0
         yaw = walking_direction(rng, 0.0) if speed > 0 else between(rng, 0.0, 6.3)
         pose = Pose(x, y, KERB_M, yaw, speed)
-        if has_room(room, pose, _PERSON_M, _PERSON_M):
+        if has_room(room, pose, PERSON_M, PERSON_M):
             add_pedestrian(street, rng, pose)
     if layout.crossing_x is not None:
         _add_crossing_pedestrians(street, rng, layout, layout.crossing_x, room)
@@ -175,7 +170,7 @@ def _add_crossing_pedestrians(
         x = crossing_x + pick(rng, (-1.0, 1.0)) * (layout.crossing_half + between(rng, 0.8, 2.6))
         speed, away = between(rng, 0.6, 1.5), between(rng, 0.5, layout.road_half)
         pose = Pose(x, -layout.side * away, 0.0, -layout.side * math.pi / 2, speed)
-        if has_room(room, pose, _PERSON_M, _PERSON_M):
+        if has_room(room, pose, PERSON_M, PERSON_M):
             add_pedestrian(street, rng, pose)
 
 

@@ -20,18 +20,29 @@ from distillnerf_core.simulation.palette import (
 VehicleMaker = Callable[[StreetBuilder, np.random.Generator, Pose], None]
 """Adds a vehicle centred on the pose, heading along it."""
 
-_CAR_BODIES = (
+_Body = tuple[float, float, float, float, float, float]
+_CAR_BODIES: tuple[_Body, ...] = (
     # length, width, height, hood height, cabin start, cabin end (fractions of the length from the rear)
     (4.6, 1.82, 1.46, 0.92, 0.16, 0.74),
     (4.1, 1.76, 1.50, 0.95, 0.04, 0.72),
     (4.8, 1.92, 1.74, 1.08, 0.03, 0.74),
     (5.1, 1.96, 2.00, 1.15, 0.02, 0.82),
 )
+_VAN_BODY: _Body = (5.5, 2.02, 2.55, 1.30, 0.01, 0.86)
 
 
 def add_car(street: StreetBuilder, rng: np.random.Generator, pose: Pose) -> None:
     """Adds a sedan, hatchback, SUV or van."""
-    length, width, height, hood, start, end = pick(rng, _CAR_BODIES)
+    _add_body(street, rng, pose, pick(rng, _CAR_BODIES))
+
+
+def add_van(street: StreetBuilder, rng: np.random.Generator, pose: Pose) -> None:
+    """Adds a minibus, higher than a person."""
+    _add_body(street, rng, pose, _VAN_BODY)
+
+
+def _add_body(street: StreetBuilder, rng: np.random.Generator, pose: Pose, body: _Body) -> None:
+    length, width, height, hood, start, end = body
     scale = between(rng, 0.94, 1.06)
     length, width, height, hood = length * scale, width * scale, height * scale, hood * scale
     paint = Look(vary(rng, pick(rng, VEHICLE_PAINTS)))
