@@ -35,7 +35,7 @@ Pairs = Sequence[tuple[FieldView, SimulatedView]]
 
 def simulated_drive(street: int, seconds: float, rate_hz: float, height: int, width: int) -> SimulatedDrive:
     """Returns a short drive with small images."""
-    simulation = SimulationConfig(height=height, width=width, supersampling=1)
+    simulation = SimulationConfig(height=height, width=width, supersampling=2)
     return SimulatedDrive(
         SimulatedDriveConfig(seed=street, seconds=seconds, rate_hz=rate_hz, lidar_rate_hz=10.0, simulation=simulation)
     )
