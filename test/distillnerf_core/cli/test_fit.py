@@ -7,9 +7,14 @@ import pytest
 from typer.testing import CliRunner
 
 from distillnerf_core.cli.fit import app
+from distillnerf_core.configuration import load_config
 from distillnerf_core.data.frame_folder import FrameFolder
+from distillnerf_core.errors import CheckpointError
 from distillnerf_core.evaluation.recorded import flat_ground_figures
-from distillnerf_core.model.checkpoint import load_predictor
+from distillnerf_core.language.image_features import ImageFeatures
+from distillnerf_core.model.checkpoint import load_predictor, save_predictor
+from distillnerf_core.model.predictor import ScenePredictor
+from distillnerf_core.training.config import TrainConfig
 from distillnerf_core.training.recorded_supervision import supervise
 
 _CONFIG = """
@@ -68,3 +73,15 @@ def test_a_frame_that_is_held_out_is_judged_but_not_learnt_from(shared_dir: Path
     for wrong, message in ((["3"], "frames 0 to 2"), (["0", "1", "2"], "no frame of")):
         done = CliRunner().invoke(app, [*arguments, *(part for one in wrong for part in ("--hold-out", one))])
         assert message in str(done.exception)
+
+
+def test_a_predictor_of_image_features_is_no_start_for_classes(shared_dir: Path, tmp_path: Path) -> None:
+    config, start = tmp_path / "fit.yaml", tmp_path / "dinov2.safetensors"
+    config.write_text(_CONFIG)
+    architecture = load_config(config, TrainConfig).predictor
+    weights = ScenePredictor(architecture).state_dict()
+    save_predictor(start, architecture, weights, ImageFeatures("dinov2", {}, 8, None), {})
+    frames = str(shared_dir / "data" / "nuscenes_sample")
+    arguments = [frames, "--config", str(config), "--init", str(start), "--out", str(tmp_path / "out.safetensors")]
+    with pytest.raises(CheckpointError, match="renders features of dinov2, and boxes teach classes"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
