@@ -51,7 +51,7 @@ class FieldLossWeights(Config):
         distance: Relative error of LiDAR ranges.
         line_of_sight: Weights before and around returns.
         sky: Opacity against the masks of the sky.
-        moving: Density of the moving part.
+        moving: Density of the part over space and time, so that it holds nothing that stands.
         shadow: Shadows of the moving part.
         proposal: Proposals below the field's weights.
     """

@@ -17,6 +17,7 @@ from distillnerf_core.teachers.field.losses import (
     sky_loss,
 )
 from distillnerf_core.teachers.field.neural_field import FieldOutput, NeuralField, Phases
+from distillnerf_core.teachers.field.parts import TimePart
 from distillnerf_core.teachers.field.proposal_loss import proposal_loss
 from distillnerf_core.teachers.field.schedules import line_of_sight_margin_m, line_of_sight_weight
 
@@ -52,7 +53,7 @@ def pixel_objective(
     objective.add("color", weights.color, color_loss(output.color, batch.colors))
     if batch.sky is not None:
         objective.add("sky", weights.sky, sky_loss(output.rendered.opacity, batch.sky))
-    _add_common(objective, output, weights, proposals)
+    _add_common(objective, network, output, weights, proposals)
     moving = output.densities.moving
     if moving is not None and bool((moving.shadow > 0).any()):
         stopped = output.rendered.weights.flatten()[moving.index] * moving.shadow.square()
@@ -78,13 +79,16 @@ def lidar_objective(
     mass = gaussian_mass(rendered.edges_m, range_m, margin)
     sight = line_of_sight_loss(rendered.weights, middles, mass, range_m, margin)
     objective.add("line_of_sight", weights.line_of_sight * line_of_sight_weight(share), sight)
-    _add_common(objective, output, weights, proposals)
+    _add_common(objective, network, output, weights, proposals)
     return objective
 
 
-def _add_common(objective: Objective, output: FieldOutput, weights: FieldLossWeights, proposals: bool) -> None:
+def _add_common(
+    objective: Objective, network: NeuralField, output: FieldOutput, weights: FieldLossWeights, proposals: bool
+) -> None:
     moving = output.densities.moving
-    if moving is not None:
+    if moving is not None and isinstance(network.moving, TimePart):
+        # Labelled boxes leave no choice between what stands and what moves; sparse vehicles would only be transparent.
         objective.add("moving", weights.moving, moving.density.sum() / output.densities.total.numel())
     if proposals:
         objective.add("proposal", weights.proposal, proposal_loss(output.final, output.rounds))

@@ -7,10 +7,12 @@ from torch import Tensor, nn
 
 from distillnerf_core.data.drive import BoxTrack
 from distillnerf_core.teachers.field.box_poses import BoxPoses
-from distillnerf_core.teachers.field.config import SMALL, FieldConfig
+from distillnerf_core.teachers.field.config import SMALL, FieldConfig, FieldLossWeights
+from distillnerf_core.teachers.field.drive_rays import PixelBatch
 from distillnerf_core.teachers.field.field_rays import FieldRays
 from distillnerf_core.teachers.field.grid_layout import GridConfig
 from distillnerf_core.teachers.field.neural_field import NeuralField
+from distillnerf_core.teachers.field.objective import pixel_objective
 from distillnerf_core.teachers.field.parts import BoxPart, TimePart
 from distillnerf_core.teachers.field.ray_spacing import to_distance
 from distillnerf_core.teachers.field.scene_box import SceneBox
@@ -168,6 +170,17 @@ def test_nothing_that_stands_is_inside_moving_boxes() -> None:
     assert both.moving is not None
     shares = both.static_share.flatten()[both.moving.index]
     assert (shares > 0.1).all() and (shares < 0.9).all()
+
+
+def test_vehicles_in_labelled_boxes_need_not_be_sparse() -> None:
+    rays, phases = fan(6), torch.full((3, 6, 1), 0.5)
+    batch = PixelBatch(rays, torch.rand(6, 3), None)
+    in_boxes = pixel_objective(small_field(), batch, FieldLossWeights(), phases, proposals=False)
+    assert set(in_boxes.terms) == {"color"}
+    unlabelled = small_field(moving=False)
+    unlabelled.moving = TimePart(BOX, 2.0, 5, SMALL.field)
+    over_time = pixel_objective(unlabelled, batch, FieldLossWeights(), phases, proposals=False)
+    assert set(over_time.terms) == {"color", "moving"}
 
 
 def test_final_intervals_gather_where_the_proposals_are_dense() -> None:
