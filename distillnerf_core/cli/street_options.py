@@ -33,6 +33,12 @@ _STYLE = (
         "manoeuvre",
         "What the vehicle does: straight on (default), a change of lane, a turn at a crossing, or any of them.",
     ),
+    _Option(
+        "city",
+        Literal["mixed", "suburb", "downtown", "industrial"],
+        "city",
+        "Part of a city: a suburb, downtown, industrial, or mixed streets (default).",
+    ),
     _Option("crossing", float, "crossing", "Share of the streets that another one crosses; default 0.5."),
     _Option("cross_traffic", float, "cross_traffic", "How much drives on the crossing street, 0 to 1; default 0."),
     _Option("occluded", int, "occluded", "Most people who step out from behind parked vehicles; default 0."),

@@ -43,7 +43,7 @@ def add_cross_traffic(
         speed = between(rng, 6.0, 11.0)
         away = -_REACH_M + between(rng, 0.0, 10.0)
         while away < _REACH_M + speed * last_s:
-            maker, length = draw_vehicle(rng)
+            maker, length = draw_vehicle(rng, layout.city)
             pose = approach(layout, crossing_x, side, away + length / 2, speed)
             passes = (away / speed - green_s) % _CYCLE_S < _GREEN_S and rng.random() < share
             if passes and room.is_free(pose, length, VEHICLE_WIDTH_M):
@@ -67,7 +67,7 @@ def add_waiting_vehicles(
     for side in (-1.0, 1.0):
         away = layout.road_half + _STOP_LINE_M
         while away < 60.0 and rng.random() < 0.35 + 0.5 * layout.density:
-            maker, length = draw_vehicle(rng)
+            maker, length = draw_vehicle(rng, layout.city)
             pose = approach(layout, crossing_x, side, away + length / 2)
             if room.is_free(pose, length, VEHICLE_WIDTH_M):
                 maker(street, rng, pose)

@@ -1,9 +1,10 @@
 """The plan of a street: widths, lanes, crossing, and which side traffic keeps to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from distillnerf_core.simulation.cities import City
 from distillnerf_core.simulation.palette import between
 
 
@@ -26,6 +27,7 @@ class StreetLayout:
         extension_m: How much farther towards +x the street is built than for a glance from its start.
         busy_crossing: Whether the crossing street is made like a street: with lamps and trees, and traffic that keeps
             to its side and out of the way of others.
+        city: Part of the city, which decides about buildings, plants and vehicles.
         crossing_extension_m: How much farther the crossing street is built to both sides.
     """
 
@@ -43,6 +45,7 @@ class StreetLayout:
     extension_m: float = 0.0
     busy_crossing: bool = False
     crossing_extension_m: float = 0.0
+    city: City = "mixed"
 
     @property
     def side(self) -> float:
@@ -96,3 +99,22 @@ def sample_layout(rng: np.random.Generator, crossing: float = 0.5) -> StreetLayo
         urban=float(rng.random()),
         density=between(rng, 0.25, 1.0),
     )
+
+
+def in_city(layout: StreetLayout, city: City) -> StreetLayout:
+    """Returns a plan as it is in a part of a city.
+
+    In a suburb there is one lane for each direction, and houses stand behind lawns; downtown, wide sidewalks reach the
+    towers; where there is industry, wide lanes pass between yards.
+    """
+    if city == "suburb":
+        width, verge = min(layout.sidewalk, 2.4), 4.0 + 0.5 * layout.verge
+        calm = replace(layout, lanes=1, median=0.0, sidewalk=width, verge=verge, density=0.7 * layout.density)
+        return replace(calm, urban=0.0, city=city)
+    if city == "downtown":
+        wide = replace(layout, lanes=max(2, layout.lanes), sidewalk=max(3.6, layout.sidewalk), verge=0.3)
+        return replace(wide, urban=0.7 + 0.3 * layout.urban, density=0.5 + 0.5 * layout.density, city=city)
+    if city == "industrial":
+        yard = 3.0 + 0.8 * layout.verge
+        return replace(layout, lane_width=layout.lane_width + 0.2, sidewalk=2.0, verge=yard, urban=0.15, city=city)
+    return layout

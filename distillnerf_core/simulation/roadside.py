@@ -7,6 +7,7 @@ import numpy as np
 from distillnerf_core.simulation import street_furniture as furniture
 from distillnerf_core.simulation.builder import Pose, StreetBuilder
 from distillnerf_core.simulation.buildings import add_building
+from distillnerf_core.simulation.cities import CITIES
 from distillnerf_core.simulation.crossing_roadside import add_crossing_roadside
 from distillnerf_core.simulation.ground import KERB_M
 from distillnerf_core.simulation.layout import StreetLayout
@@ -40,16 +41,17 @@ def _heading(side: float) -> float:
 
 
 def _add_buildings(street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout, side: float) -> None:
-    front = layout.road_half + layout.sidewalk + layout.verge
+    front, look = layout.road_half + layout.sidewalk + layout.verge, CITIES[layout.city]
     x = -REACH_M - between(rng, 0.0, 10.0)
     while x < REACH_M + layout.extension_m:
-        length, depth = between(rng, 8.0, 26.0), between(rng, 8.0, 18.0)
+        length, depth = between(rng, *look.length_m), between(rng, *look.depth_m)
         middle = x + length / 2
-        gap = between(rng, 0.0, 3.0) if layout.urban > 0.5 else between(rng, 1.0, 14.0)
-        if not layout.near_crossing(middle, length / 2 + 3.0) and rng.random() < 0.55 + 0.45 * layout.urban:
+        gap = between(rng, 0.0, look.gap_m[0]) if layout.urban > 0.5 else between(rng, 1.0, look.gap_m[1])
+        built = look.built[0] + look.built[1] * layout.urban
+        if not layout.near_crossing(middle, length / 2 + 3.0) and rng.random() < built:
             setback = between(rng, 0.0, 3.0)
             pose = Pose(middle, side * (front + setback), KERB_M, _heading(side))
-            add_building(street, rng, pose, length, depth, tall=layout.urban)
+            add_building(street, rng, pose, length, depth, layout.urban, look)
         x += length + gap
     if layout.crossing_x is not None:
         _add_crossing_buildings(street, rng, layout, side, layout.crossing_x)
@@ -59,18 +61,19 @@ def _add_crossing_buildings(
     street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout, side: float, crossing_x: float
 ) -> None:
     """Adds rows along the crossing street, behind the corner buildings."""
+    look = CITIES[layout.city]
     for end in (-1.0, 1.0):
         y = layout.road_half + layout.sidewalk + layout.verge + 24.0
         while y < 110.0 + layout.crossing_extension_m:
-            length = between(rng, 10.0, 24.0)
+            length = between(rng, *look.crossing_length_m)
             place = crossing_x + end * (layout.crossing_half + 3.0)
             pose = Pose(place, side * (y + length / 2), KERB_M, -end * math.pi / 2)
-            add_building(street, rng, pose, length, 12.0, tall=layout.urban)
+            add_building(street, rng, pose, length, look.crossing_depth_m, layout.urban, look)
             y += length + between(rng, 0.5, 5.0)
 
 
 def _add_tree_row(street: StreetBuilder, rng: np.random.Generator, layout: StreetLayout, side: float) -> None:
-    if rng.random() < 0.25:
+    if rng.random() < CITIES[layout.city].treeless:
         return
     spacing = between(rng, 7.0, 18.0)
     on_sidewalk = layout.sidewalk > 3.0 and layout.verge < 3.0

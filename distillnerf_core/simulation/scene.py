@@ -9,7 +9,7 @@ from distillnerf_core.simulation.builder import StreetBuilder
 from distillnerf_core.simulation.ego_path import EgoPath
 from distillnerf_core.simulation.encounters import add_encounters, make_place
 from distillnerf_core.simulation.ground import add_ground
-from distillnerf_core.simulation.layout import StreetLayout, sample_layout
+from distillnerf_core.simulation.layout import StreetLayout, in_city, sample_layout
 from distillnerf_core.simulation.light import Light, at_dusk, sample_light
 from distillnerf_core.simulation.manoeuvres import DrivePlan, plan_drive
 from distillnerf_core.simulation.palette import between
@@ -55,7 +55,7 @@ def sample_scene(seed: int, style: StreetStyle | None = None) -> StreetScene:
     """
     style = style or StreetStyle()
     rng = np.random.default_rng(seed)
-    layout = sample_layout(rng, style.crossing)
+    layout = in_city(sample_layout(rng, style.crossing), style.city)
     lane = int(rng.integers(layout.lanes))
     speed = between(rng, style.slowest_m_s, style.fastest_m_s) if rng.random() < style.driving else 0.0
     layout = make_place(rng, replace(layout, extension_m=speed * style.seconds), style)

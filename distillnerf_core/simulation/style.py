@@ -5,6 +5,7 @@ from typing import Literal
 import pydantic
 
 from distillnerf_core.configuration import Config
+from distillnerf_core.simulation.cities import City
 
 Manoeuvre = Literal["straight", "lane_change", "turn", "any"]
 
@@ -22,6 +23,8 @@ class StreetStyle(Config):
         wetness: How much water stands on the asphalt, 0 to 1; it mirrors what stands around.
         manoeuvre: What a vehicle that drives does: it goes `straight` on; changes to a neighbouring lane
             (`lane_change`); turns into a crossing street, no faster than it can (`turn`); or one of these (`any`).
+        city: Part of a city: a `suburb` of houses, `downtown` with towers, `industrial` with halls and lorries; or
+            streets that are `mixed`, from houses to towers.
         crossing: Share of the streets that another street crosses; those in which the vehicle turns always have one.
         cross_traffic: How much traffic there is on the crossing street, 0 to 1; vehicles wait there in any case.
         occluded: Most people who step onto the road from behind parked vehicles, before the vehicle.
@@ -34,6 +37,7 @@ class StreetStyle(Config):
     daytime: Literal["day", "dusk"] = "day"
     wetness: float = pydantic.Field(default=0.0, ge=0, le=1)
     manoeuvre: Manoeuvre = "straight"
+    city: City = "mixed"
     crossing: float = pydantic.Field(default=0.5, ge=0, le=1)
     cross_traffic: float = pydantic.Field(default=0.0, ge=0, le=1)
     occluded: int = pydantic.Field(default=0, ge=0, le=20)

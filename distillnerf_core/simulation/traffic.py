@@ -85,7 +85,7 @@ def _fill_lane(
     yaw = 0.0 if lane.direction > 0 else math.pi
     x = span[0] + between(rng, 0.0, 15.0)
     while x < span[1]:
-        maker, length = draw_vehicle(rng)
+        maker, length = draw_vehicle(rng, layout.city)
         middle = x + length / 2
         blocked = lane.own and -9.0 - length / 2 < middle < 11.0 + length / 2
         standing_in_crossing = lane.speed_m_s == 0 and layout.near_crossing(middle, length / 2)
@@ -107,7 +107,7 @@ def _fill_parking(
     yaw = 0.0 if side == layout.side else math.pi
     x = -REACH_M
     while x < REACH_M + layout.extension_m:
-        maker, length = (add_car, 5.6) if rng.random() < 0.85 else draw_vehicle(rng)
+        maker, length = (add_car, 5.6) if rng.random() < 0.85 else draw_vehicle(rng, layout.city)
         middle = x + length / 2
         in_works = works is not None and works[0] - length / 2 < middle < works[1] + length / 2
         if not in_works and not layout.near_crossing(middle, length / 2 + 3) and rng.random() < layout.density:
@@ -181,6 +181,6 @@ def _add_waiting_cross_traffic(
         lane = side * layout.side * layout.crossing_half / 2
         y = layout.road_half + 4.5
         while y < 60.0 and rng.random() < 0.35 + 0.5 * layout.density:
-            maker, length = draw_vehicle(rng)
+            maker, length = draw_vehicle(rng, layout.city)
             maker(street, rng, Pose(crossing_x - lane, side * (y + length / 2), 0.0, -side * math.pi / 2))
             y += length + between(rng, 1.0, 8.0)
