@@ -30,6 +30,10 @@ SplitFileOption = Annotated[
         "beside the tables, else the lists of an installed nuscenes-devkit."
     ),
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Do only share I, from 0, of N equal shares, as one of N processes."),
+]
 
 
 @dataclass(frozen=True)

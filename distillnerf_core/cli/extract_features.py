@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from distillnerf_core.cli.drives import SceneOption, SplitFileOption, SplitOption, VersionOption
+from distillnerf_core.cli.drives import SceneOption, ShardOption, SplitFileOption, SplitOption, VersionOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,12 +81,19 @@ def extract_features(
     seconds: Annotated[float, typer.Option(min=0.5, max=60.0, help="Length of simulated drives.")] = 20.0,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    shard: ShardOption = None,
+    compression_only: Annotated[
+        bool, typer.Option("--compression-only", help="Write the compression, which shards share, and no features.")
+    ] = False,
 ) -> None:
     """Writes dense features of images, compressed, resumable, with a picture to look at."""
     from distillnerf_core.perception.pipeline import choose_device
+    from distillnerf_core.sharding import Shard, parse_shard
     from distillnerf_core.teachers.features.cache import FeatureCache, FeatureIndex
     from distillnerf_core.teachers.features.extraction import extract_features as extract
+    from distillnerf_core.teachers.features.sources import ShardedSource
 
+    share = Shard(0, 1) if shard is None else parse_shard(shard)
     where = str(choose_device(device))
     teacher = _open_teacher(model, weights, stride, short_side, facet, channels).to(where)
     options = _drive_options(preset, version, tuple(scene or ()), split, split_file, seconds)
@@ -98,10 +105,16 @@ def extract_features(
         compression=_plan(teacher, channels, pca_from, pca, seed),
     )
     work = _Work(teacher, images, FeatureCache(out, index), batch_size, where)
+    if share.count > 1:
+        _require_compression(work.cache)
     compression = _compression(work, pca)
-    written = extract(_progress(images, "features"), teacher, work.cache, compression, batch_size, where)
+    if compression_only:
+        typer.echo(f"{out}: compression to {index.compression.channels} channels, ready for all shards")
+        return
+    chosen = _progress(ShardedSource(images, share), "features")
+    written = extract(chosen, teacher, work.cache, compression, batch_size, where)
     typer.echo(f"{out}: {written} images written, {len(work.cache.keys)} in all")
-    picture = _draw(work)
+    picture = _draw(work) if share.index == 0 else None
     if picture is not None:
         typer.echo(f"look at {picture}")
 
@@ -200,6 +213,17 @@ def _compression(work: _Work, given: Path | None) -> "AffineCompression | None":
             f"{work.teacher.channels}: it belongs to another model"
         )
     return compression
+
+
+def _require_compression(cache: "FeatureCache") -> None:
+    """Refuses to fit or copy a compression in one of several processes, which would overwrite each other's."""
+    from distillnerf_core.errors import DataError
+
+    if cache.index.compression.kind != "none" and not cache.compression_path.is_file():
+        raise DataError(
+            f"{cache.compression_path} is missing; before the shards, run the same command once with "
+            "--compression-only instead of --shard"
+        )
 
 
 def _fit(work: _Work, sample: "TokenFiles") -> "AffineCompression":

@@ -16,6 +16,7 @@ from distillnerf_core.data.simulated import SimulatedDataset
 from distillnerf_core.data.simulated_drive import SimulatedDrive
 from distillnerf_core.errors import DataError
 from distillnerf_core.frames import SupervisedFrame
+from distillnerf_core.sharding import Shard
 from distillnerf_core.streams.ego_masks import EgoMasks
 from distillnerf_core.teachers.features.box_labels import track_labels
 
@@ -57,6 +58,26 @@ def image_key(drive: str, camera: str, stamp_ns: int) -> str:
     Clocks of different drives may show the same time, as those of all simulated streets do.
     """
     return f"{drive}/{camera}/{stamp_ns}"
+
+
+class ShardedSource:
+    """A share of the images of a source; the others are not read.
+
+    Args:
+        source: All images.
+        shard: Which share.
+    """
+
+    def __init__(self, source: ImageSource, shard: Shard) -> None:
+        self._source, self._shard = source, shard
+
+    def __len__(self) -> int:
+        """Returns the number of images of the share; of a recording, the most that there can be."""
+        return self._shard.size(len(self._source))
+
+    def __iter__(self) -> Iterator[SourceImage]:
+        """Yields the images of the share in the order of the source."""
+        return (image for number, image in enumerate(self._source) if self._shard.holds(number))
 
 
 class DriveSource:

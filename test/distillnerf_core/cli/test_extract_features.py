@@ -79,6 +79,22 @@ def uninterrupted(streets: Path, clip_folder: Path, tmp_path_factory: pytest.Tem
     return out
 
 
+def test_shards_together_are_the_whole(streets: Path, clip_folder: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sharded"
+    command = (streets, *clip(clip_folder, out))
+    with pytest.raises(DataError, match="--compression-only instead of --shard"):
+        run(*command, "--shard", "1/2")
+    assert "ready for all shards" in run(*command, "--compression-only").output
+    assert not (out / "images").exists()
+    for shard, written in (("1/2", 6), ("0/2", 6), ("1/2", 0)):
+        assert f"{written} images written" in run(*command, "--shard", shard).output
+    first, second = FeatureReader(out), FeatureReader(uninterrupted)
+    assert first.cache.keys == second.cache.keys
+    for key in second.cache.keys:
+        assert torch.equal(first.cache.read(key)[0].codes, second.cache.read(key)[0].codes)
+    assert (out / "features.png").is_file()
+
+
 _KILLED_WHILE_A_FILE_IS_PUT_IN_PLACE = """
 import os, pathlib, signal, sys
 calls, fatal, replace = 0, int(sys.argv.pop(1)), pathlib.Path.replace

@@ -46,6 +46,22 @@ def test_a_drive_is_taught_and_resumed(tmp_path: Path, monkeypatch: pytest.Monke
         _teach(out, monkeypatch, "elsewhere")
 
 
+def test_shards_teach_each_drive_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drives = [AnalyticDrive((WALL,), name=name, seconds=0.0, speed_m_s=4.0) for name in ("north", "south", "west")]
+    monkeypatch.setattr(drive_sources, "open_drives", lambda *_: drives)
+    arguments = ["streets", "--out", str(tmp_path), "--height", "18", "--width", "32", "--shard"]
+    first = RUN.invoke(app, [*arguments, "0/2"], catch_exceptions=False)
+    assert "shard 0/2: 2 of 3 drives" in first.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["north", "west"]
+    RUN.invoke(app, [*arguments, "1/2"], catch_exceptions=False)
+    for drive in drives:
+        taught = TaughtDrive(tmp_path / drive.name)
+        assert taught.complete and taught.index.drive == drive.name
+    assert "shard 3/4: 0 of 3 drives" in RUN.invoke(app, [*arguments, "3/4"], catch_exceptions=False).output
+    with pytest.raises(ConfigurationError, match="expected I/N"):
+        RUN.invoke(app, [*arguments, "2/2"], catch_exceptions=False)
+
+
 def test_the_field_is_trained_and_taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drive = AnalyticDrive((WALL,), speed_m_s=4.0)
     monkeypatch.setattr(drive_sources, "open_drive", lambda *_: drive)
