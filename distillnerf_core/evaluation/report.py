@@ -13,11 +13,11 @@ from distillnerf_core.evaluation.protocol import QUERY_WORDS, Summary
 Results = Mapping[str, Mapping[str, Summary]]
 
 GOALS: Mapping[str, tuple[str, float]] = {
-    "abs_rel": ("<=", 0.15),
+    "abs_rel": ("<=", 0.10),
     "delta1": (">=", 0.80),
-    "iou": (">=", 0.40),
-    "miou": (">=", 0.20),
-    "psnr_db": (">=", 20.0),
+    "iou": (">=", 0.50),
+    "miou": (">=", 0.30),
+    "psnr_db": (">=", 23.0),
     **{f"ratio {word}": (">=", 3.0) for word in QUERY_WORDS},
 }
 """What the project asks of the shipped checkpoint."""
