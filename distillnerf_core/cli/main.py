@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "Trains the predictor; resumes where a killed run stopped.",
     "evaluate": "Measures a checkpoint on held-out scenes and prints a table with baselines.",
     "fit": "Optimises the predictor on given real frames alone.",
+    "average": "Averages a predictor with the one that its training began with.",
     "predict": "Runs the perception pipeline on a bag, without ROS.",
     "view": "Shows a bag, or a running node, in the Rerun viewer.",
     "export": "Writes a frame of a bag as points, voxels and a mesh for other tools.",

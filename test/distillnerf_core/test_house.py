@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FLOORS = [
     {"errors", "voxels"},
-    {"geometry", "configuration", "language"},
+    {"geometry", "configuration", "language", "sharding"},
     {"frames"},
     {"streams", "model", "simulation"},
     {"data", "perception"},
