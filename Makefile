@@ -37,11 +37,13 @@ setup: build/.stamp-colcon ## Makes the virtual environment, installs everything
 demo: setup ## Simulated streets, live perception and text answers; writes demo_output/
 	@$(IN_ENV) python -m demo $(ARGS)
 
-# Tests of the core share no resources: side by side, a thread each. Those of the node keep time, and have the machine alone.
+# Most tests share no resources: side by side, a thread each. Those of the node keep time, and have the machine alone.
+ALONE := test/distillnerf_ros test/launch test/benchmarks/test_soak.py
+
 test: setup ## Runs all tests, ROS included; ARGS='test/...' chooses some
 ifeq ($(ARGS),)
-	@$(IN_ENV) OMP_NUM_THREADS=1 python -m pytest -n auto --maxprocesses 4 --dist worksteal test/distillnerf_core
-	@$(IN_ENV) python -m pytest --ignore=test/distillnerf_core
+	@$(IN_ENV) OMP_NUM_THREADS=1 python -m pytest -n auto --maxprocesses 4 --dist worksteal test $(ALONE:%=--ignore=%)
+	@$(IN_ENV) python -m pytest $(ALONE)
 else
 	@$(IN_ENV) python -m pytest $(ARGS)
 endif
