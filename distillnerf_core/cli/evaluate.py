@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from distillnerf_core.data.simulated import SimulatedDataset
     from distillnerf_core.evaluation.estimates import Method
     from distillnerf_core.evaluation.protocol import Summary
-    from distillnerf_core.language.codec import FeatureCodec
     from distillnerf_core.model.checkpoint import LoadedPredictor
 
 app = typer.Typer()
+_WITHOUT_CLASSES = (
+    "; measure it with --protocol features --features FOLDER, or with reconstruction, novel-view, depth or occupancy"
+)
 
 
 @app.command()
@@ -141,25 +143,13 @@ def _methods(loaded: "LoadedPredictor") -> "dict[str, Method]":
     from distillnerf_core.perception.pipeline import PerceptionPipeline
 
     config = PerceptionConfig()
-    language = CodecTextSpace(_require_codec(loaded), MiniLmEncoder())
+    language = CodecTextSpace(loaded.require_classes(_WITHOUT_CLASSES), MiniLmEncoder())
     plain = loaded.predictor.with_stages(Stages(two_stage_depth=False, fine_voxels=False))
     return {
         "distillnerf": PipelineMethod(PerceptionPipeline(loaded.predictor, language, config)),
         "one-stage, coarse only": PipelineMethod(PerceptionPipeline(plain, language, config)),
         "flat ground": FlatGroundMethod(FLAT_GROUND_M, config.occupancy.grid()),
     }
-
-
-def _require_codec(loaded: "LoadedPredictor") -> "FeatureCodec":
-    from distillnerf_core.errors import CheckpointError
-    from distillnerf_core.language.codec import FeatureCodec
-
-    if not isinstance(loaded.codec, FeatureCodec):
-        raise CheckpointError(
-            f"{loaded.source} renders features of {loaded.codec.model}; measure it with --protocol features --features "
-            "FOLDER, or with reconstruction, novel-view, depth or occupancy"
-        )
-    return loaded.codec
 
 
 def _measure(name: str, method: "Method", dataset: "SimulatedDataset") -> "dict[str, Summary]":

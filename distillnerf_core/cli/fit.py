@@ -9,13 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distillnerf_core.data.frame_folder import RecordedFrame
-    from distillnerf_core.language.codec import FeatureCodec
+    from distillnerf_core.frames import SupervisedFrame
     from distillnerf_core.language.encoders import TextEncoder
-    from distillnerf_core.model.checkpoint import LoadedPredictor
     from distillnerf_core.training.config import TrainConfig
     from distillnerf_core.training.trainer import Trainer
 
 app = typer.Typer()
+_WITHOUT_CLASSES = (
+    ", and boxes teach classes; start from another predictor, or train on with "
+    "`distillnerf train --init ... --features ...`"
+)
 
 
 @app.command()
@@ -86,22 +89,10 @@ def _create_trainer(
     if loaded is None:
         codec = create_feature_codec(encoder, settings.predictor.language_channels)
     else:
-        codec = _require_codec(loaded)
+        codec = loaded.require_classes(_WITHOUT_CLASSES)
         settings = settings.model_copy(update={"predictor": loaded.predictor.config})
     size = (settings.predictor.image_height, settings.predictor.image_width)
     return Trainer(settings, [supervise(frame, *size) for frame in recorded], codec, loaded)
-
-
-def _require_codec(loaded: "LoadedPredictor") -> "FeatureCodec":
-    from distillnerf_core.errors import CheckpointError
-    from distillnerf_core.language.codec import FeatureCodec
-
-    if not isinstance(loaded.codec, FeatureCodec):
-        raise CheckpointError(
-            f"{loaded.source} renders features of {loaded.codec.model}, and boxes teach classes; "
-            "start from another predictor, or train on with `distillnerf train --init ... --features ...`"
-        )
-    return loaded.codec
 
 
 def _train(trainer: "Trainer", out: Path) -> float:
@@ -120,18 +111,26 @@ def _judge(
     checkpoint: Path, before: Path | None, encoder: "TextEncoder", recorded: "list[RecordedFrame]", word: str
 ) -> list[dict[str, float]]:
     """Measures the written predictor on all frames, beside the one before and flat ground."""
+    from functools import cache
+
     from distillnerf_core.evaluation.recorded import flat_ground_figures, recorded_figures
     from distillnerf_core.perception.pipeline import PerceptionPipeline
     from distillnerf_core.training.recorded_supervision import supervise
 
+    @cache
+    def truth(number: int, size: tuple[int, int]) -> "SupervisedFrame":
+        return supervise(recorded[number], *size)
+
     rows: list[dict[str, float]] = [{} for _ in recorded]
     for prefix, path in (("", checkpoint), ("before_", before)):
         pipeline = PerceptionPipeline.from_checkpoint(path, encoder=encoder)
-        for row, frame in zip(rows, recorded, strict=True):
-            truth = supervise(frame, *pipeline.input_size)
-            figures = recorded_figures(pipeline, frame, truth, word)
+        size = pipeline.input_size
+        for number, (row, frame) in enumerate(zip(rows, recorded, strict=True)):
+            figures = recorded_figures(pipeline, frame, truth(number, size), word)
             row.update({f"{prefix}{name}": value for name, value in figures.items()})
-            row.update({f"flat_ground_{name}": value for name, value in flat_ground_figures(truth).items()})
+    for number, row in enumerate(rows):
+        figures = flat_ground_figures(truth(number, size))
+        row.update({f"flat_ground_{name}": value for name, value in figures.items()})
     return rows
 
 

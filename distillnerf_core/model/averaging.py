@@ -10,7 +10,7 @@ from distillnerf_core.errors import CheckpointError
 from distillnerf_core.model.checkpoint import load_predictor, save_predictor
 
 
-def average_predictors(first: Path | None, second: Path, share: float, out: Path, half: bool = True) -> None:
+def average_predictors(first: Path | None, second: Path, share: float, out: Path) -> None:
     """Writes the predictor whose weights lie between those of two others on a straight line.
 
     Between a predictor and what further training made of it, weights that are better at the new data and as good at the
@@ -20,8 +20,7 @@ def average_predictors(first: Path | None, second: Path, share: float, out: Path
         first: Predictor that training began with; None: the shipped one.
         second: What came of it.
         share: Of the second, 0 to 1.
-        out: Target, *.safetensors.
-        half: Store weights as 16-bit floats.
+        out: Target, *.safetensors, of 16-bit floats.
 
     Raises:
         CheckpointError: If a file is missing or damaged, or the two differ in architecture or feature space.
@@ -37,7 +36,7 @@ def average_predictors(first: Path | None, second: Path, share: float, out: Path
         for name, value in after.predictor.state_dict().items()
     }
     provenance: dict[str, Any] = {**after.provenance, "averaged": {"with": before.source.name, "share": share}}
-    save_predictor(out, after.predictor.config, weights, after.codec, provenance, half)
+    save_predictor(out, after.predictor.config, weights, after.codec, provenance, half=True)
 
 
 def _same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:

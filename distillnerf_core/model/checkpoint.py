@@ -13,6 +13,7 @@ from torch import Tensor
 
 from distillnerf_core.configuration import parse_config
 from distillnerf_core.errors import CheckpointError, ConfigurationError
+from distillnerf_core.language.codec import FeatureCodec
 from distillnerf_core.language.feature_space import FeatureSpace, feature_space_from_state
 from distillnerf_core.model.predictor import PredictorConfig, ScenePredictor
 from distillnerf_core.model.tensor_shapes import shape_problems
@@ -36,6 +37,19 @@ class LoadedPredictor:
     codec: FeatureSpace
     provenance: dict[str, Any]
     source: Path
+
+    def require_classes(self, remedy: str) -> FeatureCodec:
+        """Returns the space of texts and classes that it renders.
+
+        Args:
+            remedy: What to do otherwise, the end of the message.
+
+        Raises:
+            CheckpointError: If it renders features of an image model, which knows no classes.
+        """
+        if not isinstance(self.codec, FeatureCodec):
+            raise CheckpointError(f"{self.source} renders features of {self.codec.model}{remedy}")
+        return self.codec
 
 
 def embedded_checkpoint() -> Path:

@@ -41,11 +41,7 @@ def color_loss(
 
     The mean colour of what may be there has the least `rms`, the median the least `absolute` error.
     """
-    errors = rendered - picture
-    errors = errors.abs() if error == "absolute" else errors.square()
-    pixels = errors.mean(dim=1, keepdim=True)
-    mean = weighted_mean(pixels, torch.ones_like(pixels) if trust is None else trust)
-    return mean if error == "absolute" else (mean + _LEAST_SQUARE).sqrt()
+    return _mean_error(rendered - picture, torch.ones_like(rendered[:, :1]) if trust is None else trust, error)
 
 
 def feature_loss(
@@ -66,9 +62,16 @@ def feature_loss(
     """
     known = ~target.isnan().any(dim=1, keepdim=True)
     weight = known.to(rendered) if trust is None else known * trust
-    errors = rendered - torch.where(known, target, 0.0)
-    errors = errors.abs() if error == "absolute" else errors.square()
-    mean = weighted_mean(errors.mean(dim=1, keepdim=True), weight)
+    return _mean_error(rendered - torch.where(known, target, 0.0), weight, error)
+
+
+def _mean_error(
+    differences: Float[Tensor, "images channels h w"],
+    weights: Float[Tensor, "images 1 h w"],
+    error: Literal["absolute", "rms"],
+) -> Float[Tensor, ""]:
+    errors = differences.abs() if error == "absolute" else differences.square()
+    mean = weighted_mean(errors.mean(dim=1, keepdim=True), weights)
     return mean if error == "absolute" else (mean + _LEAST_SQUARE).sqrt()
 
 
