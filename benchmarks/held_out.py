@@ -1,5 +1,6 @@
-"""Every fourth beam of a LiDAR is kept from a teacher and used to judge it."""
+"""LiDAR is kept from a teacher and used to judge it: every fourth beam, or whole revolutions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,11 +24,17 @@ def held_out(scan: DriveScan) -> NDArray[np.bool_]:
     return np.asarray(np.floor(elevation / BAND_DEG).astype(int) % STEP == STEP // 2)
 
 
-class HeldOutDrive:
-    """A drive whose LiDAR lacks every fourth beam."""
+class PartialDrive:
+    """A drive that lacks some of its LiDAR revolutions.
 
-    def __init__(self, drive: Drive) -> None:
+    Args:
+        drive: The whole drive.
+        scans: Revolutions that are left; None: all.
+    """
+
+    def __init__(self, drive: Drive, scans: Sequence[int] | None = None) -> None:
         self._drive = drive
+        self._scans = range(len(drive.scan_stamps_ns)) if scans is None else scans
 
     @property
     def name(self) -> str:
@@ -56,8 +63,8 @@ class HeldOutDrive:
 
     @property
     def scan_stamps_ns(self) -> tuple[int, ...]:
-        """Time of each revolution."""
-        return self._drive.scan_stamps_ns
+        """Time of each revolution that is left."""
+        return tuple(self._drive.scan_stamps_ns[index] for index in self._scans)
 
     @property
     def tracks(self) -> tuple[BoxTrack, ...]:
@@ -73,8 +80,16 @@ class HeldOutDrive:
         return self._drive.read_image(image)
 
     def read_scan(self, index: int) -> DriveScan:
+        """Reads a revolution."""
+        return self._drive.read_scan(self._scans[index])
+
+
+class HeldOutDrive(PartialDrive):
+    """A drive whose LiDAR lacks every fourth beam."""
+
+    def read_scan(self, index: int) -> DriveScan:
         """Returns the remaining beams, numbered anew without gaps."""
-        scan = self._drive.read_scan(index)
+        scan = super().read_scan(index)
         kept = ~held_out(scan)
         rings = np.where(scan.rings >= 0, scan.rings - (scan.rings + STEP // 2) // STEP, -1).astype(np.int16)
         return replace(
