@@ -3,15 +3,13 @@
 import json
 import logging
 import math
-import time
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from distillnerf_core.configuration import parse_config
 from distillnerf_core.errors import CheckpointError, ConfigurationError, DataError
@@ -27,6 +25,7 @@ from distillnerf_core.training.optimizers import create_optimizers
 from distillnerf_core.training.perceptual import create_perceptual
 from distillnerf_core.training.pictures import draw_progress
 from distillnerf_core.training.processes import create_fabric, share_of_batch
+from distillnerf_core.training.resumable_loop import LearningCurve, Terms, advance, mean_term
 from distillnerf_core.training.run_state import load_run, save_run
 from distillnerf_core.training.step import TrainingStep
 
@@ -109,7 +108,7 @@ class Trainer:
         self._step_module = self.fabric.setup_module(step)
         self.averaged = {name: value.detach().clone() for name, value in self.predictor.state_dict().items()}
         self.before = {} if initial is None else initial.provenance
-        self.history: list[dict[str, float]] = []
+        self.curve = LearningCurve(config.out / "curve.json")
         self.step = 0
 
     @property
@@ -125,39 +124,22 @@ class Trainer:
         self.step = load_run(
             self.state_path, self.predictor, self.averaged, self.optimizers, config, _with_new_defaults
         )
-        curve = self.config.out / "curve.json"
-        if curve.exists():
-            self.history = [row for row in json.loads(curve.read_text()) if row["step"] <= self.step]
+        self.curve.read(self.step)
         logger.info("resumed %s at step %d", self.state_path, self.step)
         return True
 
     def run(self, log: Logger | None = None, progress: bool = True) -> None:
         """Trains until the configured number of steps, saving as it goes; Ctrl-C saves and stops."""
         progress = progress and self.fabric.is_global_zero
-        bar = tqdm(total=self.config.steps, initial=self.step, desc="train", disable=not progress, unit="step")
-        saved = time.monotonic()
-        try:
-            while self.step < self.config.steps:
-                terms = self.train_step()
-                bar.update()
-                if self.step % self.config.log_every == 0:
-                    self._record(terms, log, bar)
-                if log is not None and self.step % self.config.image_every == 0:
-                    picture = draw_progress(self.predictor, self.frames[0].to(self.device).frame)
-                    log.add_image("progress", picture, self.step, dataformats="HWC")
-                if time.monotonic() - saved > 60.0 * self.config.checkpoint_minutes:
-                    self.save()
-                    saved = time.monotonic()
-        finally:
-            bar.close()
-            self.save()
+        observe = partial(self._observe, log)
+        advance(self, self.config.steps, "train", self.config.checkpoint_minutes, observe, progress)
 
-    def train_step(self) -> dict[str, float]:
+    def train_step(self) -> Terms:
         """Makes one optimiser step and returns the loss terms."""
         with flushed_denormals():
             return self._train_step()
 
-    def _train_step(self) -> dict[str, float]:
+    def _train_step(self) -> Terms:
         self._schedule()
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
@@ -170,9 +152,9 @@ class Trainer:
             logger.warning("step %d: gradient is not finite, step skipped", self.step)
         self._average()
         self.step += 1
-        return {name: _mean(rows, name) for name in rows[0]} | {"gradient_norm": float(norm)}
+        return {name: mean_term(rows, name) for name in rows[0]} | {"gradient_norm": float(norm)}
 
-    def _accumulate(self, place: int) -> dict[str, float]:
+    def _accumulate(self, place: int) -> Terms:
         """Adds the gradient of one frame of the batch, and returns its loss terms."""
         seed = 1_000_003 * self.config.seed + self.step + _PLACE_STRIDE * place
         generator = torch.Generator().manual_seed(seed)
@@ -188,7 +170,7 @@ class Trainer:
         if not self.fabric.is_global_zero:
             return
         save_run(self.state_path, self.step, self.predictor, self.averaged, self.optimizers, self._config_json())
-        (self.config.out / "curve.json").write_text(json.dumps(self.history))
+        self.curve.write()
         self.export(self.config.out / "predictor.safetensors", half=False)
 
     def export(self, path: Path, half: bool) -> None:
@@ -203,7 +185,7 @@ class Trainer:
             "frames": len(self.frames),
             "train_config": json.loads(self._config_json()),
             "initial": self.before,
-            "curve": self.history[:: max(1, len(self.history) // 200)],
+            "curve": self.curve.rows[:: max(1, len(self.curve.rows) // 200)],
         }
 
     def _schedule(self) -> None:
@@ -219,13 +201,17 @@ class Trainer:
                 if value.is_floating_point():
                     self.averaged[name].lerp_(value, 1 - decay)
 
-    def _record(self, terms: dict[str, float], log: Logger | None, bar: Any) -> None:
-        self.history.append({"step": float(self.step), **{name: round(value, 5) for name, value in terms.items()}})
-        recent = self.history[-10:]
-        bar.set_postfix({name: f"{_mean(recent, name):.3f}" for name in SHOWN if name in terms})
+    def _observe(self, log: Logger | None, terms: Terms) -> Terms | None:
+        if log is not None and self.step % self.config.image_every == 0:
+            picture = draw_progress(self.predictor, self.frames[0].to(self.device).frame)
+            log.add_image("progress", picture, self.step, dataformats="HWC")
+        if self.step % self.config.log_every != 0:
+            return None
+        self.curve.add(self.step, terms)
         if log is not None:
             for name, value in terms.items():
                 log.add_scalar(f"train/{name}", value, self.step)
+        return {name: self.curve.mean(name) for name in SHOWN if name in terms}
 
     def _config_json(self) -> str:
         content = self.config.model_dump(mode="json", exclude={"out", "data", "features"})
@@ -263,8 +249,3 @@ def schedule(step: int, warmup: int, steps: int) -> float:
         return (step + 1) / warmup
     share = min(1.0, (step - warmup) / max(1, steps - warmup))
     return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * share))
-
-
-def _mean(rows: Sequence[dict[str, float]], name: str) -> float:
-    values = [row[name] for row in rows if name in row]
-    return sum(values) / max(1, len(values))

@@ -2,12 +2,9 @@
 
 import json
 import logging
-import time
 from pathlib import Path
-from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from distillnerf_core.data.drive import Drive
 from distillnerf_core.model.denormals import flushed_denormals
@@ -19,6 +16,7 @@ from distillnerf_core.teachers.field.drive_split import DriveSplit
 from distillnerf_core.teachers.field.field_rays import FieldRays
 from distillnerf_core.teachers.field.objective import Objective, lidar_objective, pixel_objective
 from distillnerf_core.teachers.field.schedules import learning_rate_factor, proposal_updates
+from distillnerf_core.training.resumable_loop import LearningCurve, Terms, advance
 from distillnerf_core.training.run_state import load_run, save_run
 
 logger = logging.getLogger(__name__)
@@ -55,8 +53,8 @@ class FieldTrainer:
         self.optimizer = torch.optim.Adam(
             self.field.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), eps=1e-15
         )
-        self.history: list[dict[str, float]] = []
-        self.iteration = 0
+        self.curve = LearningCurve(out / "curve.json")
+        self.step = 0
         self._updates = proposal_updates(config.iterations)
         returns = 0 if self.returns is None else len(self.returns.points_m)
         self._drive = {"drive": drive.name, "images": len(self.split.images), "returns": returns}
@@ -74,35 +72,19 @@ class FieldTrainer:
         """
         if not self.state_path.exists():
             return False
-        self.iteration = load_run(self.state_path, self.field, {}, [self.optimizer], self._config_json())
-        curve = self.out / "curve.json"
-        if curve.exists():
-            self.history = [row for row in json.loads(curve.read_text()) if row["iteration"] <= self.iteration]
-        logger.info("resumed %s at iteration %d", self.state_path, self.iteration)
+        self.step = load_run(self.state_path, self.field, {}, [self.optimizer], self._config_json())
+        self.curve.read(self.step)
+        logger.info("resumed %s at iteration %d", self.state_path, self.step)
         return True
 
     def run(self, progress: bool = True) -> None:
         """Trains to the end, saving as it goes; Ctrl-C saves and stops."""
-        total = self.config.iterations
-        bar = tqdm(total=total, initial=self.iteration, desc="field", disable=not progress, unit="it")
-        saved = time.monotonic()
-        try:
-            while self.iteration < total:
-                terms = self.train_iteration()
-                bar.update()
-                if self.iteration % self.config.log_every == 0:
-                    self._record(terms, bar)
-                if time.monotonic() - saved > 60.0 * self.config.checkpoint_minutes:
-                    self.save()
-                    saved = time.monotonic()
-        finally:
-            bar.close()
-            self.save()
+        advance(self, self.config.iterations, "field", self.config.checkpoint_minutes, self._observe, progress)
 
-    def train_iteration(self) -> dict[str, float]:
+    def train_step(self) -> Terms:
         """Learns from a batch of pixels, then from a batch of LiDAR returns; returns the weighted terms."""
-        generator = torch.Generator().manual_seed(1_000_003 * self.config.seed + self.iteration)
-        share, update = self.iteration / self.config.iterations, self._updates[self.iteration]
+        generator = torch.Generator().manual_seed(1_000_003 * self.config.seed + self.step)
+        share, update = self.step / self.config.iterations, self._updates[self.step]
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * learning_rate_factor(share)
         with flushed_denormals():
@@ -117,32 +99,33 @@ class FieldTrainer:
                     self.field, rays, ranges.to(self.device), self.config.weights, phases, update, share
                 )
                 terms |= {f"lidar_{name}": value for name, value in self._step(objective).items()}
-        self.iteration += 1
+        self.step += 1
         return terms
 
     def save(self) -> None:
         """Writes the state of the run and its learning curve."""
-        save_run(self.state_path, self.iteration, self.field, {}, [self.optimizer], self._config_json())
-        (self.out / "curve.json").write_text(json.dumps(self.history))
+        save_run(self.state_path, self.step, self.field, {}, [self.optimizer], self._config_json())
+        self.curve.write()
 
     def _phases(self, rays: FieldRays, generator: torch.Generator) -> torch.Tensor:
         rounds = len(self.config.field.proposal_intervals) + 1
         return torch.rand(rounds, len(rays), 1, generator=generator).to(self.device)
 
-    def _step(self, objective: Objective) -> dict[str, float]:
+    def _step(self, objective: Objective) -> Terms:
         total = objective.total
         self.optimizer.zero_grad(set_to_none=True)
         if bool(torch.isfinite(total)):
             total.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
         else:
-            logger.warning("iteration %d: the loss is not finite, step skipped", self.iteration)
+            logger.warning("iteration %d: the loss is not finite, step skipped", self.step)
         return {name: float(term.detach()) for name, term in objective.terms.items()}
 
-    def _record(self, terms: dict[str, float], bar: Any) -> None:
-        self.history.append({"iteration": float(self.iteration), **terms})
-        shown = {"mse": terms.get("color", 0.0), "range": terms.get("lidar_distance", 0.0)}
-        bar.set_postfix({name: f"{value:.4f}" for name, value in shown.items()})
+    def _observe(self, terms: Terms) -> Terms | None:
+        if self.step % self.config.log_every != 0:
+            return None
+        self.curve.add(self.step, terms)
+        return {"mse": terms.get("color", 0.0), "range": terms.get("lidar_distance", 0.0)}
 
     def _config_json(self) -> str:
         return json.dumps({**self.config.model_dump(mode="json", exclude={"chunk_rays"}), **self._drive})

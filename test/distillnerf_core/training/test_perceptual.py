@@ -50,7 +50,7 @@ def test_pictures_become_more_alike_by_this_term_alone(
     config = with_weight(train_config, files, one_stage_share=0.0)
     trainer = Trainer(config.model_copy(update={"augment": False, "steps": 15}), [flat_road], codec)
     trainer.run(progress=False)
-    assert trainer.history[-1]["perceptual"] < 0.8 * trainer.history[0]["perceptual"]
+    assert trainer.curve.rows[-1]["perceptual"] < 0.8 * trainer.curve.rows[0]["perceptual"]
 
 
 def test_the_judge_is_no_part_of_what_is_trained(

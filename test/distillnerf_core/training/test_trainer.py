@@ -20,7 +20,7 @@ def test_training_learns_the_depth_of_a_flat_road(
 ) -> None:
     trainer = Trainer(train_config, [flat_road], codec)
     trainer.run(progress=False)
-    first, last = trainer.history[0], trainer.history[-1]
+    first, last = trainer.curve.rows[0], trainer.curve.rows[-1]
     assert last["coarse_depth"] < 0.6 * first["coarse_depth"]
     assert last["color"] < first["color"]
     assert (train_config.out / "predictor.safetensors").exists()

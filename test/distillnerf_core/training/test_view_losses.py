@@ -92,7 +92,7 @@ def test_features_of_an_image_model_take_the_place_of_classes(
     frame = replace(flat_road, features=features, others=(replace(others, features=features),))
     trainer = Trainer(config, [frame], space)
     trainer.run(progress=False)
-    first, last = trainer.history[0], trainer.history[-1]
+    first, last = trainer.curve.rows[0], trainer.curve.rows[-1]
     assert not {"language", "point_language"} & first.keys()
     assert last["features"] < 0.6 * first["features"]
     assert last["other_features"] < 0.6 * first["other_features"]
@@ -119,7 +119,7 @@ def test_training_learns_from_other_views_alone(
     config = train_config.model_copy(update={"objective": objective, "augment": False, "steps": 25})
     trainer = Trainer(config, [replace(flat_road, others=(others,))], codec)
     trainer.run(progress=False)
-    first, last = trainer.history[0], trainer.history[-1]
+    first, last = trainer.curve.rows[0], trainer.curve.rows[-1]
     assert last["other_depth"] < 0.6 * first["other_depth"]
     assert last["other_color"] < 0.5 * first["other_color"]
 

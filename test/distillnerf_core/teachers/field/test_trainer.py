@@ -29,17 +29,17 @@ def test_a_killed_run_ends_like_one_that_was_not(
     whole.run(progress=False)
     first = FieldTrainer(wall, tiny(wall_config), tmp_path / "killed", wall.sky)
     for _ in range(3):
-        first.train_iteration()
+        first.train_step()
     first.save()
     second = FieldTrainer(wall, tiny(wall_config), tmp_path / "killed", wall.sky)
     assert second.resume()
-    assert second.iteration == 3
+    assert second.step == 3
     second.run(progress=False)
     expected = whole.field.state_dict()
     for name, value in second.field.state_dict().items():
         torch.testing.assert_close(value, expected[name], rtol=1e-6, atol=1e-7)
     curve = json.loads((tmp_path / "whole" / "curve.json").read_text())
-    assert [row["iteration"] for row in curve] == [2, 4, 6]
+    assert [row["step"] for row in curve] == [2, 4, 6]
     assert {"color", "sky", "proposal", "lidar_distance"} <= curve[0].keys()
 
 
@@ -57,7 +57,7 @@ def test_every_term_of_the_loss_is_there_with_its_weight(
     field = wall_config.field.model_copy(update={"moving": "time", "time": SMALL.field.time, "shadows": True})
     config = tiny(wall_config, 2).model_copy(update={"field": field})
     trainer = FieldTrainer(wall, config, tmp_path, wall.sky)
-    first, second = trainer.train_iteration(), trainer.train_iteration()
+    first, second = trainer.train_step(), trainer.train_step()
     assert set(first) == {"color", "sky", "shadow", "moving", "lidar_distance", "lidar_moving"}
     assert set(second) == set(first) | {"proposal", "lidar_proposal", "lidar_line_of_sight"}
     # A new field has the density exp(-1) everywhere, at which the moving part is weighted by 0.01.
