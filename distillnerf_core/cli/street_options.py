@@ -40,6 +40,7 @@ _STYLE = (
         "Part of a city: a suburb, downtown, industrial, or mixed streets (default).",
     ),
     _Option("crossing", float, "crossing", "Share of the streets that another one crosses; default 0.5."),
+    _Option("bending", float, "bending", "Share of the streets that bend, in place of being crossed; default 0."),
     _Option("cross_traffic", float, "cross_traffic", "How much drives on the crossing street, 0 to 1; default 0."),
     _Option("occluded", int, "occluded", "Most people who step out from behind parked vehicles; default 0."),
     _Option(

@@ -123,7 +123,7 @@ def _write_pose(bag: BagWriter, scene: StreetScene, stamp_ns: int) -> None:
     placed = bag.messages.transforms([transform]).transforms[0].transform
     position = create("geometry_msgs/msg/Point", x=placed.translation.x, y=placed.translation.y, z=placed.translation.z)
     at = create("geometry_msgs/msg/Pose", position=position, orientation=placed.rotation)
-    speed = create("geometry_msgs/msg/Vector3", x=scene.path.speed_m_s, y=0.0, z=0.0)
+    speed = create("geometry_msgs/msg/Vector3", x=scene.path.speed(seconds), y=0.0, z=0.0)
     turn = create("geometry_msgs/msg/Vector3", x=0.0, y=0.0, z=scene.path.yaw_rate(seconds))
     twist = create("geometry_msgs/msg/Twist", linear=speed, angular=turn)
     certain = np.zeros(36)

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from distillnerf_core.language.classes import CLASS_NAMES
+from distillnerf_core.simulation.bend import Bend
 from distillnerf_core.simulation.primitives import Material, Primitives, Shape
 
 Color = tuple[float, float, float]
@@ -59,15 +60,30 @@ class Pose:
 
 @dataclass
 class StreetBuilder:
-    """Collects the parts of all objects of a street."""
+    """Collects the parts of all objects of a street.
 
+    Attributes:
+        bend: What the plan of the street is laid along; None: it is straight. What moves along the arc of it during the
+            drive is left out, since everything moves along straight lines.
+        seconds: Length of the drive.
+    """
+
+    bend: Bend | None = None
+    seconds: float = 0.0
     _rows: list[tuple[float, ...]] = field(default_factory=list)
     _objects: int = 0
 
     def object(self, class_name: str, pose: Pose) -> "ObjectBuilder":
-        """Starts an object of an Occ3D class; its parts are placed relative to the pose."""
+        """Starts an object of an Occ3D class; its parts are placed relative to the pose, which is one of the plan."""
         self._objects += 1
-        return ObjectBuilder(self._rows, CLASS_NAMES.index(class_name), self._objects, pose)
+        rows = self._rows
+        if self.bend is not None:
+            along = pose.speed_m_s * math.cos(pose.yaw)
+            if self.bend.bends_way(pose.x, along, pose.moving_s, self.seconds):
+                rows = []
+            place = self.bend.place(pose.x, pose.y)
+            pose = replace(pose, x=place.x, y=place.y, yaw=pose.yaw + place.heading)
+        return ObjectBuilder(rows, CLASS_NAMES.index(class_name), self._objects, pose)
 
     def build(self) -> Primitives:
         """Returns all parts as primitives on the CPU."""

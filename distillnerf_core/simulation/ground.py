@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from distillnerf_core.simulation.bend import Bend
 from distillnerf_core.simulation.builder import Color, Look, Pose, StreetBuilder
 from distillnerf_core.simulation.layout import StreetLayout
 from distillnerf_core.simulation.palette import between, pick, vary
@@ -10,6 +11,10 @@ from distillnerf_core.simulation.primitives import Material
 EXTENT_M = 330.0
 """Half length of the built world along the street."""
 KERB_M = 0.14
+_CENTER_M = 2.0
+"""Ground ends so far from the centre of an arc."""
+_JOINT_M = 0.01
+"""What pieces overlap by at their outer edge."""
 _BELOW_M = 0.12
 
 
@@ -71,9 +76,21 @@ def _blocks(layout: StreetLayout) -> list[tuple[float, float, int]]:
 def _add_slab(
     street: StreetBuilder, label: str, x: tuple[float, float], y: tuple[float, float], top: float, look: Look
 ) -> None:
-    center = ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, (top - _BELOW_M) / 2)
-    size = (abs(x[1] - x[0]), abs(y[1] - y[0]), top + _BELOW_M)
-    street.object(label, Pose(0.0, 0.0)).box(center, size, look)
+    height = top + _BELOW_M
+    for low, high in (x,) if street.bend is None else street.bend.pieces(*x):
+        right, left, length = min(y), max(y), high - low
+        if street.bend is not None and street.bend.bends(low, high):
+            right, left, length = _fit_to_arc(street.bend, right, left, length)
+        piece = street.object(label, Pose((low + high) / 2, (right + left) / 2))
+        piece.box((0.0, 0.0, (top - _BELOW_M) / 2), (length, left - right, height), look)
+
+
+def _fit_to_arc(bend: Bend, right: float, left: float, length: float) -> tuple[float, float, float]:
+    """Keeps a piece of ground on this side of the arc's centre, and makes it as long as its outer edge needs."""
+    farthest = bend.radius_m - _CENTER_M
+    if bend.side > 0:
+        return min(right, farthest), min(left, farthest), length * (1.0 - right / bend.radius_m) + _JOINT_M
+    return max(right, -farthest), max(left, -farthest), length * (1.0 + left / bend.radius_m) + _JOINT_M
 
 
 def _plaza(rng: np.random.Generator) -> Look:

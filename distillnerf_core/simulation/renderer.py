@@ -150,8 +150,17 @@ def _albedo(scene: StreetScene, surfaces: Surfaces) -> Float[Tensor, "points 3"]
         chosen = (surfaces.material == material).nonzero()[:, 0]
         albedo[chosen] = texture(surfaces.select(chosen))
     road = (surfaces.primitive < 0).nonzero()[:, 0]
-    albedo[road] = road_albedo(scene.layout, scene.road_tone, surfaces.point_m[road], surfaces.footprint_m[road])
+    albedo[road] = road_albedo(
+        scene.layout, scene.road_tone, _plan(scene, surfaces.point_m[road]), surfaces.footprint_m[road]
+    )
     return albedo
+
+
+def _plan(scene: StreetScene, point_m: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
+    """Returns points on the plan of the street, which is straight."""
+    if scene.path.bend is None:
+        return point_m
+    return torch.stack((*scene.path.bend.straighten(point_m[:, 0], point_m[:, 1]), point_m[:, 2]), dim=1)
 
 
 def _irradiance(

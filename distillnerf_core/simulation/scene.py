@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from distillnerf_core.simulation.bend import Bend, sample_bend
 from distillnerf_core.simulation.builder import StreetBuilder
 from distillnerf_core.simulation.ego_path import EgoPath
 from distillnerf_core.simulation.encounters import add_encounters, make_place
@@ -18,6 +19,9 @@ from distillnerf_core.simulation.roadside import add_roadside
 from distillnerf_core.simulation.style import StreetStyle
 from distillnerf_core.simulation.traffic import add_traffic
 
+_BEND_STREAM = 1
+"""Random numbers of their own leave all else of a street as it is."""
+
 
 @dataclass(frozen=True)
 class StreetScene:
@@ -25,7 +29,7 @@ class StreetScene:
 
     Attributes:
         seed: Number that the scene was drawn from.
-        layout: Plan of the street.
+        layout: Plan of the street, straight even where `path.bend` lays it along an arc.
         primitives: All solids at time zero, with their velocities. The road itself is the plane z = 0.
         light: Sun and sky.
         path: Motion of the vehicle.
@@ -67,12 +71,24 @@ def sample_scene(seed: int, style: StreetStyle | None = None) -> StreetScene:
     )
     plan = plan_drive(rng, DrivePlan(layout, (lane,), path), style.manoeuvre, style.seconds)
     layout, path = plan.layout, plan.path
-    street = StreetBuilder()
+    bend = _bend(seed, layout, style)
+    if bend is not None:
+        layout = replace(layout, crossing_x=None)
+    street = StreetBuilder(bend, style.seconds)
     add_ground(street, rng, layout)
     add_roadside(street, rng, layout)
     room = add_encounters(street, rng, layout, path, style)
     add_traffic(street, rng, layout, plan.lanes, path.speed_m_s, style.seconds, room)
+    path = replace(path, bend=bend)
     return StreetScene(seed, layout, street.build(), _light(rng, style), path, between(rng, 0.26, 0.42), style.wetness)
+
+
+def _bend(seed: int, layout: StreetLayout, style: StreetStyle) -> Bend | None:
+    """Draws whether and how a street bends; one whose crossing the drive needs does not."""
+    rng = np.random.default_rng((seed, _BEND_STREAM))
+    if layout.busy_crossing or rng.random() >= style.bending:
+        return None
+    return sample_bend(rng)
 
 
 def _light(rng: np.random.Generator, style: StreetStyle) -> Light:

@@ -26,6 +26,8 @@ class StreetStyle(Config):
         city: Part of a city: a `suburb` of houses, `downtown` with towers, `industrial` with halls and lorries; or
             streets that are `mixed`, from houses to towers.
         crossing: Share of the streets that another street crosses; those in which the vehicle turns always have one.
+        bending: Share of the streets that bend near the vehicle, in place of being crossed; those in which it turns, or
+            in which there is cross traffic, do not.
         cross_traffic: How much traffic there is on the crossing street, 0 to 1; vehicles wait there in any case.
         occluded: Most people who step onto the road from behind parked vehicles, before the vehicle.
     """
@@ -39,6 +41,7 @@ class StreetStyle(Config):
     manoeuvre: Manoeuvre = "straight"
     city: City = "mixed"
     crossing: float = pydantic.Field(default=0.5, ge=0, le=1)
+    bending: float = pydantic.Field(default=0.0, ge=0, le=1)
     cross_traffic: float = pydantic.Field(default=0.0, ge=0, le=1)
     occluded: int = pydantic.Field(default=0, ge=0, le=20)
 
