@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from distillnerf_core.cli.simulated_output import DriveShape, FrameSet, record, write_frames, write_nuscenes_drives
-from distillnerf_core.cli.street_options import StreetOptions, takes_streets
+from distillnerf_core.cli.street_options import takes_streets
 from distillnerf_core.errors import ConfigurationError
+from distillnerf_core.simulation.street_options import StreetOptions
 
 app = typer.Typer(help="Makes simulated streets with exact ground truth.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from distillnerf_core.cli.street_options import StreetOptions
+from distillnerf_core.simulation.street_options import StreetOptions
 
 if TYPE_CHECKING:
     from distillnerf_core.data.simulated import SimulatedDataset

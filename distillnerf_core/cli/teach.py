@@ -27,7 +27,8 @@ def teach(
     drive: Annotated[
         str,
         typer.Argument(
-            help="sim:SEED, a folder with calib.json, nuScenes or Waymo, or a recording; with --shard several drives."
+            help="sim:SEED, perhaps with options of the street (sim:3,light=dusk,wet=0.5), a folder with calib.json, "
+            "nuScenes or Waymo, or a recording; with --shard several drives."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to begin or to go on with.")],

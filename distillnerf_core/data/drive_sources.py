@@ -17,6 +17,7 @@ from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDrive
 from distillnerf_core.data.waymo_drive import WaymoDrive
 from distillnerf_core.data.waymo_segments import read_segment_list, segment_name, segments_in
 from distillnerf_core.errors import ConfigurationError, DataError
+from distillnerf_core.simulation.street_options import read_street_options
 
 SIMULATED = "sim:"
 KINDS = (
@@ -58,20 +59,19 @@ def open_drives(what: str, options: DriveOptions | None = None) -> list[Drive]:
     """Opens the drives that a text names.
 
     Args:
-        what: `sim:SEED`, `sim:FIRST..LAST`, or the path of a folder in the neutral layout, a nuScenes folder, a
-            recording, or a Waymo folder.
+        what: `sim:SEED` or `sim:FIRST..LAST`, perhaps followed by options of streets such as `,light=dusk,wet=0.5`, or
+            the path of a folder in the neutral layout, a nuScenes folder, a recording, or a Waymo folder.
         options: Which of them, and how.
 
     Raises:
         DataError: If the text is not understood, or data are missing or damaged.
         BagError: If a recording cannot be opened.
-        ConfigurationError: If scenes are chosen of what has none.
+        ConfigurationError: If scenes are chosen of what has none, or an option of streets is unknown.
     """
     options = options or DriveOptions()
     if is_simulated(what):
         _refuse_choice(what, options)
-        seeds = simulated_seeds(what)
-        return [SimulatedDrive(options.simulated.model_copy(update={"seed": seed})) for seed in seeds]
+        return [SimulatedDrive(config) for config in _simulated(what, options.simulated)]
     path = Path(what)
     for kind in _PATHS:
         if kind.fits(path):
@@ -100,16 +100,26 @@ def is_simulated(text: str) -> bool:
 
 
 def simulated_seeds(text: str) -> range:
-    """Reads `sim:FIRST..LAST`, both included, or `sim:SEED`.
+    """Reads `sim:FIRST..LAST`, both included, or `sim:SEED`; options of streets may follow.
 
     Raises:
         DataError: If it is neither.
     """
-    match = _SEEDS.fullmatch(text)
+    match = _SEEDS.fullmatch(text.partition(",")[0])
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
     if last < first:
         raise DataError(f"{text!r}: expected sim:SEED, such as sim:3, or sim:FIRST..LAST, such as sim:100000..100007")
     return range(first, last + 1)
+
+
+def _simulated(text: str, base: SimulatedDriveConfig) -> list[SimulatedDriveConfig]:
+    _, comma, said = text.partition(",")
+    changes: dict[str, object] = {}
+    if comma:
+        options = read_street_options(said)
+        changes = {"style": options.street_style(base.style), "effects": options.camera_effects()}
+        changes["label"] = "_".join(sorted(said.replace("=", "-").split(",")))
+    return [base.model_copy(update={"seed": seed, **changes}) for seed in simulated_seeds(text)]
 
 
 class _Kind(NamedTuple):

@@ -39,6 +39,7 @@ class SimulatedDriveConfig(Config):
         simulation: Image size and quality.
         effects: Faults of the cameras, in the images only.
         style: How the street is made; its length is that of the drive where its `seconds` are 0.
+        label: What distinguishes the drive's name from those of other styles.
     """
 
     seed: int = pydantic.Field(default=0, ge=0)
@@ -50,6 +51,7 @@ class SimulatedDriveConfig(Config):
     simulation: SimulationConfig = SimulationConfig(height=360, width=640, supersampling=1)
     effects: CameraEffects = CameraEffects()
     style: StreetStyle = StreetStyle(fastest_m_s=15.0)
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class SimulatedDrive:
     @property
     def name(self) -> str:
         """Name of the drive."""
-        return f"street_{self.config.seed:06d}"
+        return "_".join(filter(None, (f"street_{self.config.seed:06d}", self.config.label)))
 
     @property
     def cameras(self) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ import pytest
 from nuscenes_download import write_download
 
 from distillnerf_core.data.bag_drive import BagDrive
-from distillnerf_core.data.drive_sources import DriveOptions, is_simulated, open_drives, simulated_seeds
+from distillnerf_core.data.drive_sources import DriveOptions, is_simulated, open_drive, open_drives, simulated_seeds
 from distillnerf_core.data.simulated_bag import DriveConfig, record_drive
+from distillnerf_core.data.simulated_drive import SimulatedDrive
 from distillnerf_core.errors import ConfigurationError, DataError
 from distillnerf_core.simulation.simulator import SimulationConfig
 
@@ -42,6 +43,32 @@ def test_scenes_of_nuscenes_are_chosen_by_name_by_split_or_all_taken(tmp_path: P
     assert names(scenes=("scene-0103",)) == names(split="mini_val") == ["scene-0103"]
     with pytest.raises(DataError, match="no split 'test'"):
         names(split="test")
+
+
+def test_streets_have_the_options_that_follow_their_seeds() -> None:
+    plain, dusk = open_drive("sim:7"), open_drives("sim:7..8,wet=0.5,light=dusk,noise=0.02")[0]
+    assert isinstance(plain, SimulatedDrive)
+    assert isinstance(dusk, SimulatedDrive)
+    assert dusk.name == "street_000007_light-dusk_noise-0.02_wet-0.5"
+    assert dusk.config.style == plain.config.style.model_copy(update={"daytime": "dusk", "wetness": 0.5})
+    assert dusk.config.effects.noise == 0.02
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sim:7,", "nothing follows the comma"),
+        ("sim:7,fog=1", r"'fog=1': expected NAME=VALUE with one of light, wet"),
+        ("sim:7,wet", r"'wet': expected NAME=VALUE"),
+        ("sim:7,wet=much", r"wet=much: expected a number"),
+        ("sim:7,wet=2", "wetness"),
+        ("sim:7,light=moon", "daytime"),
+        ("sim:7,wet=0.1,wet=0.2", "wet is given twice"),
+    ],
+)
+def test_options_of_streets_that_are_wrong_are_named(text: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        open_drives(text)
 
 
 def test_a_recording_is_a_drive(tmp_path: Path) -> None:
