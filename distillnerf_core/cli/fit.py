@@ -25,7 +25,9 @@ _WITHOUT_CLASSES = (
 def fit(
     frames: Annotated[Path, typer.Argument(help="Folder of real frames: calib.json, frames/, lidar/, boxes.")],
     out: Annotated[Path, typer.Option(help="Where to write the predictor (*.safetensors).")],
-    config: Annotated[Path, typer.Option(help="YAML configuration.")] = Path("config/fit.yaml"),
+    config: Annotated[
+        Path | None, typer.Option(help="YAML configuration in place of the built-in one, training/fit.yaml.")
+    ] = None,
     override: Annotated[list[str] | None, typer.Option("--set", help="Change a value: section.key=value.")] = None,
     init: Annotated[Path | None, typer.Option(help="Start from this predictor instead of from scratch.")] = None,
     hold_out: Annotated[
@@ -41,13 +43,11 @@ def fit(
     """
     import logging
 
-    from distillnerf_core.configuration import load_config
     from distillnerf_core.data.frame_folder import FrameFolder
     from distillnerf_core.language.encoders import MiniLmEncoder
-    from distillnerf_core.training.config import TrainConfig
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    settings = load_config(config, TrainConfig, [f"out={out.with_suffix('')}_run", *(override or ())])
+    settings = _settings(config, out, override or ())
     encoder, folder = MiniLmEncoder(), FrameFolder(frames)
     recorded = [folder[index] for index in range(len(folder))]
     learnt = _learnt(len(recorded), hold_out or (), frames)
@@ -58,6 +58,20 @@ def fit(
         row["held_out"] = float(index not in learnt)
     _report(figures, word, minutes, json_file)
     print(f"predictor: {out}")
+
+
+def _settings(config: Path | None, out: Path, overrides: "Sequence[str]") -> "TrainConfig":
+    """Reads the configuration; the built-in one lies in the package, so that it is found from everywhere."""
+    from importlib.resources import as_file, files
+
+    from distillnerf_core.configuration import load_config
+    from distillnerf_core.training.config import TrainConfig
+
+    changes = [f"out={out.with_suffix('')}_run", *overrides]
+    if config is not None:
+        return load_config(config, TrainConfig, changes)
+    with as_file(files("distillnerf_core.training") / "fit.yaml") as built_in:
+        return load_config(built_in, TrainConfig, changes)
 
 
 def _learnt(count: int, held_out: "Sequence[int]", frames: Path) -> list[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from distillnerf_core.cli.fit import app
+from distillnerf_core.cli.fit import _settings, app
 from distillnerf_core.configuration import load_config
 from distillnerf_core.data.frame_folder import FrameFolder
 from distillnerf_core.errors import CheckpointError
@@ -32,6 +32,15 @@ objective:
   render_cameras: 2
   points: 500
 """
+
+
+def test_built_in_settings_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = _settings(None, Path("fitted.safetensors"), ["steps=7"])
+    assert settings.out == Path("fitted_run")
+    assert settings.steps == 7
+    assert not settings.augment  # of the file; the class's default is True
+    assert settings.augment != TrainConfig(data=Path("x"), out=Path("y")).augment
 
 
 def test_a_fit_is_judged_and_serves_as_the_start_of_another(shared_dir: Path, tmp_path: Path) -> None:
