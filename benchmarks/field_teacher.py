@@ -18,16 +18,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.held_out import PartialDrive
+from benchmarks.teacher_figures import Figures, distance_errors, seen_psnr, true_view
 from distillnerf_core.cli.drives import create_teacher
 from distillnerf_core.data.drive import DriveImage
 from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDriveConfig, SimulatedView
-from distillnerf_core.evaluation.metrics import psnr
 from distillnerf_core.simulation.simulator import SimulationConfig
 from distillnerf_core.teachers.field.config import SMALL, FieldTeacherConfig
 from distillnerf_core.teachers.field.drive_split import DriveSplit
@@ -35,12 +34,11 @@ from distillnerf_core.teachers.field.teacher import FieldTeacher
 from distillnerf_core.teachers.field.trainer import FieldTrainer
 from distillnerf_core.teachers.field.views import FieldView
 from distillnerf_core.teachers.placed_camera import PlacedCamera
-from distillnerf_core.teachers.protocol import TaughtView, Teacher
+from distillnerf_core.teachers.protocol import Offset, Teacher
 
 VARIANTS = ("full", "no_lidar", "no_moving", "no_sky", "fusion")
 _FARTHEST_M = 80.0
-_LEFT_M = (-1.0, 0.0, 0.0)
-Figures = dict[str, float]
+_HERE_M, _LEFT_M = (0.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
 Pairs = Sequence[tuple[FieldView, SimulatedView]]
 Maps = Iterable[tuple[NDArray[np.float32], SimulatedView]]
 
@@ -64,26 +62,21 @@ def variant_config(variant: str, iterations: int, rays: int) -> FieldTeacherConf
     return config
 
 
-def true_view(drive: SimulatedDrive, image: DriveImage, camera: PlacedCamera) -> SimulatedView:
-    """Returns what a camera sees at the time of an image."""
-    return drive.render_view(camera.camera_to_world, camera.intrinsics, camera.height, camera.width, image.stamp_ns)
-
-
 def measure(
     drive: SimulatedDrive, teacher: FieldTeacher, held_out: Sequence[DriveImage], trained: Sequence[DriveImage]
 ) -> Figures:
     """Renders images of a field and compares them with the truth."""
 
-    def pair(image: DriveImage, left_m: float) -> tuple[FieldView, SimulatedView]:
-        camera = PlacedCamera.of(image, image.height, image.width).moved((-left_m, 0.0, 0.0))
+    def pair(image: DriveImage, offset_m: Offset) -> tuple[FieldView, SimulatedView]:
+        camera = PlacedCamera.of(image, image.height, image.width).moved(offset_m)
         return teacher.rendered(image, camera), true_view(drive, image, camera)
 
-    here = [pair(image, 0.0) for image in held_out]
+    here = [pair(image, _HERE_M) for image in held_out]
     skies = [np.isinf(true.ray_distance_m) for _, true in here]
-    left = [pair(image, 1.0) for image in held_out]
+    left = [pair(image, _LEFT_M) for image in held_out]
     return {
         "psnr": mean_psnr(here),
-        "trained_psnr": mean_psnr([pair(image, 0.0) for image in trained]),
+        "trained_psnr": mean_psnr([pair(image, _HERE_M) for image in trained]),
         "left_psnr": mean_psnr(left),
         **depth_figures([(view.distance_m, true) for view, true in here], ""),
         **depth_figures([(view.distance_m, true) for view, true in left], "left_"),
@@ -101,16 +94,11 @@ def measure_views(drive: SimulatedDrive, teacher: Teacher, held_out: Sequence[Dr
         left.append((teacher.virtual_view(image, _LEFT_M, *size), true_view(drive, image, camera.moved(_LEFT_M))))
     skies = [np.isinf(true.ray_distance_m) for _, true in here]
     return {
-        "left_psnr": statistics.fmean(_seen_psnr(view, true) for view, true in left),
+        "left_psnr": statistics.fmean(seen_psnr(view, true) for view, true in left),
         **depth_figures([(view.ray_distance_m, true) for view, true in here], ""),
         **depth_figures([(view.ray_distance_m, true) for view, true in left], "left_"),
         "sky_iou": overlap([view.sky for view, _ in here], skies),
     }
-
-
-def _seen_psnr(view: TaughtView, true: SimulatedView) -> float:
-    shown, known = (torch.from_numpy(pixels[view.seen]) / 255.0 for pixels in (view.pixels, true.pixels))
-    return psnr(shown, known)
 
 
 def mean_psnr(pairs: Pairs) -> float:
@@ -124,15 +112,8 @@ def depth_figures(maps: Maps, prefix: str) -> Figures:
     pairs = [(found.ravel(), true.ray_distance_m.ravel()) for found, true in maps]
     found, true = (np.concatenate(side) for side in zip(*pairs, strict=True))
     near = true < _FARTHEST_M
-    known = near & ~np.isnan(found)
-    error = np.abs(found[known] - true[known]) / true[known]
-    ratio = np.maximum(found[known] / true[known], true[known] / found[known])
-    return {
-        f"{prefix}abs_rel": float(error.mean()),
-        f"{prefix}median_rel": float(np.median(error)),
-        f"{prefix}delta1": float((ratio < 1.25).mean()),
-        f"{prefix}coverage": float(known.sum() / near.sum()),
-    }
+    errors = distance_errors(found[near], true[near])
+    return {f"{prefix}{name}": errors[name] for name in ("abs_rel", "median_rel", "delta1", "coverage")}
 
 
 def overlap(found: Sequence[NDArray[np.bool_]], true: Sequence[NDArray[np.bool_]]) -> float:

@@ -14,18 +14,17 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
 from benchmarks.held_out import HeldOutDrive, held_out_returns
+from benchmarks.teacher_figures import Figures, distance_errors, seen_psnr, true_view
 from distillnerf_core.cli.drives import TEACHERS, create_teacher
 from distillnerf_core.data.drive import Drive, DriveImage
 from distillnerf_core.data.folder_drive import FolderDrive
 from distillnerf_core.data.simulated_drive import SimulatedDrive, SimulatedDriveConfig
-from distillnerf_core.evaluation.metrics import depth_errors, psnr
 from distillnerf_core.simulation.simulator import SimulationConfig
 from distillnerf_core.teachers.contact_sheet import draw_views
 from distillnerf_core.teachers.layout import ORIGINAL
@@ -37,8 +36,6 @@ BINS_M = ((0, 20), (20, 50), (50, 80))
 FIRST_SEED = 100_000
 GOAL_ABS_REL = 0.05
 SCORED_SWEEPS = 2
-
-Figures = dict[str, float]
 
 
 @dataclass
@@ -69,23 +66,9 @@ class Pool:
         result: Figures = {}
         for kind, chosen in kinds.items():
             result.update(
-                {f"{kind} {name}": value for name, value in _errors(predicted[chosen], truth[chosen]).items()}
+                {f"{kind} {name}": value for name, value in distance_errors(predicted[chosen], truth[chosen]).items()}
             )
         return result | _sky_figures(np.concatenate(self.sky), np.isinf(truth))
-
-
-def _errors(predicted: NDArray[np.float32], truth: NDArray[np.float32]) -> Figures:
-    known = ~np.isnan(predicted)
-    errors = depth_errors(torch.from_numpy(predicted), torch.from_numpy(truth), max_m=math.inf)
-    relative = np.abs(predicted[known] - truth[known]) / truth[known]
-    return {
-        "abs_rel": errors.abs_rel,
-        "median_rel": float(np.median(relative)) if len(relative) else math.nan,
-        "rmse_m": errors.rmse,
-        "delta1": errors.delta1,
-        "coverage": float(known.mean()) if len(known) else math.nan,
-        "pixels": float(len(known)),
-    }
 
 
 def _sky_figures(sky: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Figures:
@@ -128,13 +111,12 @@ class Virtual:
         for name, offset in VIRTUAL_OFFSETS_M.items():
             view = views[name] = teacher.virtual_view(image, offset, HEIGHT, WIDTH)
             camera = PlacedCamera.of(image, HEIGHT, WIDTH).moved(offset)
-            truth = drive.render_view(camera.camera_to_world, camera.intrinsics, HEIGHT, WIDTH, image.stamp_ns)
+            truth = true_view(drive, image, camera)
             self.coverage.append(float(view.seen.mean()))
             if view.seen.any():
-                shown, true = (torch.from_numpy(pixels[view.seen]) / 255.0 for pixels in (view.pixels, truth.pixels))
-                self.psnr_db.append(psnr(shown, true))
+                self.psnr_db.append(seen_psnr(view, truth))
             both = np.isfinite(view.ray_distance_m) & (truth.ray_distance_m < BINS_M[-1][1])
-            self.abs_rel.append(_errors(view.ray_distance_m[both], truth.ray_distance_m[both])["abs_rel"])
+            self.abs_rel.append(distance_errors(view.ray_distance_m[both], truth.ray_distance_m[both])["abs_rel"])
         return views
 
     def figures(self) -> Figures:
@@ -164,7 +146,7 @@ def measure_folder(kind: str, folder: Path, pictures: Path | None) -> Figures:
     result: Figures = {}
     for name, low, high in (("all", 0, 80), *((f"{low}-{high} m", low, high) for low, high in BINS_M)):
         chosen = (t >= low) & (t < high)
-        result.update({f"{name} {figure}": value for figure, value in _errors(p[chosen], t[chosen]).items()})
+        result.update({f"{name} {figure}": value for figure, value in distance_errors(p[chosen], t[chosen]).items()})
     return result
 
 

@@ -10,6 +10,7 @@ from distillnerf_core.cli.drives import ShardOption, TeacherOptions, VersionOpti
 
 if TYPE_CHECKING:
     from distillnerf_core.data.drive import Drive
+    from distillnerf_core.data.drive_sources import DriveOptions
 
 app = typer.Typer()
 CONTACT_SHEET = "contact_sheet.jpg"
@@ -50,15 +51,10 @@ def teach(
     in OUT.
     """
     from distillnerf_core.data import drive_sources
-    from distillnerf_core.data.simulated_drive import SimulatedDriveConfig
     from distillnerf_core.sharding import parse_shard
-    from distillnerf_core.simulation.simulator import SimulationConfig
 
-    simulation = SimulationConfig(height=height, width=width, supersampling=1)
-    street = SimulatedDriveConfig(seconds=seconds, simulation=simulation)
-    scenes = () if scene is None else (scene,)
-    options = drive_sources.DriveOptions(simulated=street, version=version, scenes=scenes)
     lesson = _Lesson(teacher, config, (height, width))
+    options = _drive_options(lesson.size, seconds, version, scene)
     if shard is None:
         _teach(drive_sources.open_drive(drive, options), out, lesson)
         return
@@ -66,6 +62,16 @@ def teach(
     typer.echo(f"shard {share}: {share.size(len(opened))} of {len(opened)} drives")
     for one in share.take(opened):
         _teach(one, out / one.name, lesson)
+
+
+def _drive_options(size: tuple[int, int], seconds: float, version: str, scene: str | None) -> "DriveOptions":
+    from distillnerf_core.data.drive_sources import DriveOptions
+    from distillnerf_core.data.simulated_drive import SimulatedDriveConfig
+    from distillnerf_core.simulation.simulator import SimulationConfig
+
+    simulation = SimulationConfig(height=size[0], width=size[1], supersampling=1)
+    street = SimulatedDriveConfig(seconds=seconds, simulation=simulation)
+    return DriveOptions(simulated=street, version=version, scenes=() if scene is None else (scene,))
 
 
 def _teach(drive: "Drive", out: Path, lesson: _Lesson) -> None:

@@ -78,8 +78,8 @@ class LearningCurve:
             self.rows = [row for row in json.loads(self._path.read_text()) if row["step"] <= step]
 
     def add(self, step: int, terms: Terms) -> None:
-        """Adds a row."""
-        self.rows.append({"step": float(step), **{name: round(value, 5) for name, value in terms.items()}})
+        """Adds a row, of five significant digits."""
+        self.rows.append({"step": float(step), **{name: float(f"{value:.5g}") for name, value in terms.items()}})
 
     def mean(self, name: str, rows: int = 10) -> float:
         """Returns the mean of a term over the last rows that have it."""

@@ -58,6 +58,12 @@ def test_the_curve_goes_on_where_the_state_was_saved(tmp_path: Path) -> None:
     assert resumed.rows == curve.rows[:2]
 
 
+def test_the_curve_keeps_five_digits_of_small_terms(tmp_path: Path) -> None:
+    curve = LearningCurve(tmp_path / "curve.json")
+    curve.add(2, {"range": 0.00001234567})
+    assert curve.rows == [{"step": 2.0, "range": 1.2346e-05}]
+
+
 def test_a_new_run_has_no_curve(tmp_path: Path) -> None:
     curve = LearningCurve(tmp_path / "curve.json")
     curve.read(5)
